@@ -1,0 +1,15 @@
+//! What a resource is: a [`Descriptor`] (data) and its [`Hooks`] (what data cannot say).
+//! Built-in resources and custom resources are the same thing to everything that reads these.
+
+mod builtin;
+mod context;
+mod descriptor;
+mod hooks;
+
+pub use builtin::{ALL_VERBS, PART_VERBS};
+pub use context::{Context, Reader, User};
+pub use descriptor::{
+    Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, ScaleSelector, SelectField, SelectValue, Strategy,
+    Subresource, SubresourceKind, Verb,
+};
+pub use hooks::{Hooks, NoHooks, SideWrite};

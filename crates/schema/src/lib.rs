@@ -1,0 +1,207 @@
+//! The compiled schema: one description of every type, read by all codecs, by patch and apply, by defaulting,
+//! structural validation and OpenAPI. Built-in types are loaded from imported facts ([`builtin`]); a
+//! CustomResourceDefinition's types are compiled at run time into the same form.
+
+use meta::{Gvk, Str, Value};
+use std::collections::HashMap;
+
+/// A set of types that refer to one another.
+#[derive(Debug, Default)]
+pub struct Schema {
+    types: Vec<Type>,
+    by_name: HashMap<Str, TypeId>,
+    by_gvk: HashMap<Gvk, TypeId>,
+}
+
+/// A type within its [`Schema`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TypeId(pub u32);
+
+/// A struct type.
+#[derive(Clone, Debug, Default)]
+pub struct Type {
+    /// OpenAPI's name: `io.k8s.api.apps.v1.DeploymentSpec`.
+    pub name: Str,
+    /// Go's name, for upstream's messages: `DeploymentSpec`.
+    pub go_name: Str,
+    /// The kinds that this type is, when it is a whole object.
+    pub gvks: Vec<Gvk>,
+    /// In declaration order, which is the order of JSON output.
+    pub fields: Vec<Field>,
+    /// Indexes into `fields`, sorted by JSON name.
+    pub by_name: Vec<u16>,
+    /// Indexes into `fields`, sorted by (inline, number): the order of protobuf output.
+    pub by_number: Vec<u16>,
+    /// Server-side apply replaces the whole struct (`x-kubernetes-map-type: atomic`).
+    pub atomic: bool,
+    /// Fields that are not declared are kept (custom resources, `x-kubernetes-preserve-unknown-fields`).
+    pub preserve_unknown: bool,
+    /// What OpenAPI says beyond the fields; custom resources' value rules.
+    pub rules: Option<Box<Rules>>,
+}
+
+/// One field of a struct type.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The JSON name.
+    pub name: Str,
+    /// The protobuf number; 0 when the type has no protobuf form.
+    pub number: u32,
+    /// For a field of an embedded struct that JSON flattens (`Volume.hostPath`): the number of the protobuf message that holds it; else 0.
+    pub inline: u32,
+    pub shape: Shape,
+    /// OpenAPI lists it as required.
+    pub required: bool,
+    /// Go's presence rule, which decides what is written when the value is zero.
+    pub presence: Presence,
+    /// The published default, OpenAPI's `default` (also `{}`, `""`, `0` as upstream publishes them).
+    pub default: Option<Value>,
+    /// The values OpenAPI lists.
+    pub enums: Vec<Str>,
+    /// How server-side apply sees a list or map; see [`ListType`].
+    pub list_type: Option<ListType>,
+    /// `x-kubernetes-map-type: atomic` on the field.
+    pub map_atomic: bool,
+    /// Strategic merge patch: `merge`, `replace`, `retainKeys`.
+    pub patch_strategies: Vec<Str>,
+    /// Strategic merge patch: the key of a merged list's items.
+    pub patch_merge_key: Option<Str>,
+    /// Explicit null is a value and stays (custom resources' `nullable`).
+    pub nullable: bool,
+    pub rules: Option<Box<Rules>>,
+}
+
+/// When a field is written, after Go's `omitempty`, `omitzero` and pointer rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// A pointer, or nil-able with omitempty: written when set, whatever the value.
+    Pointer,
+    /// `omitempty` and no pointer: a zero scalar, empty list or empty map is left out.
+    OmitEmpty,
+    /// No `omitempty` and no pointer: always written; nil lists and maps as null. Structs are written as `{}`.
+    Always,
+}
+
+/// The form of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shape {
+    Bool,
+    Int32,
+    Int64,
+    Float64,
+    String,
+    /// base64 in JSON, bytes in protobuf.
+    Bytes,
+    /// RFC 3339 to the second; message {seconds, nanos}.
+    Time,
+    /// RFC 3339 with six digits; message {seconds, nanos}.
+    MicroTime,
+    /// Go duration text in JSON; message {nanoseconds}.
+    Duration,
+    /// A string, or number on input; message {1: string}.
+    Quantity,
+    /// An integer or string; message {type, intVal, strVal}.
+    IntOrString,
+    /// Any object (`runtime.RawExtension`); message {1: raw JSON or protobuf bytes}.
+    RawExtension,
+    /// Any JSON (`apiextensions JSON`); message {1: raw bytes}.
+    Json,
+    /// managedFields' set; message {1: raw bytes}.
+    FieldsV1,
+    /// `JSONSchemaPropsOrBool` and its kin: a schema, or something smaller. The struct is the schema's type.
+    SchemaOr { object: TypeId, other: SchemaOther },
+    Object(TypeId),
+    List(Box<Shape>),
+    /// String keys.
+    Map(Box<Shape>),
+    /// A custom resource's value without a declared type; anything goes.
+    Any,
+}
+
+/// What a [`Shape::SchemaOr`] may be instead of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaOther {
+    Bool,
+    SchemaArray,
+    StringArray,
+}
+
+/// `x-kubernetes-list-type`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ListType {
+    Atomic,
+    Set,
+    /// The keys in published order.
+    Map(Vec<Str>),
+}
+
+/// A custom resource's rules on a value, from its structural schema.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// The schema node as written, for OpenAPI and for the rules that are read from it.
+    pub source: Value,
+    /// `x-kubernetes-embedded-resource`.
+    pub embedded: bool,
+}
+
+impl Schema {
+    /// Adds a type and returns its id; its lookup tables are built here.
+    pub fn add(&mut self, mut ty: Type) -> TypeId {
+        let id = TypeId(self.types.len() as u32);
+        ty.index();
+        self.by_name.insert(ty.name.clone(), id);
+        for gvk in &ty.gvks {
+            self.by_gvk.insert(gvk.clone(), id);
+        }
+        self.types.push(ty);
+        id
+    }
+
+    /// Replaces the type at `id`: for types that refer to each other in a circle.
+    pub fn replace(&mut self, id: TypeId, mut ty: Type) {
+        ty.index();
+        for gvk in &ty.gvks {
+            self.by_gvk.insert(gvk.clone(), id);
+        }
+        if let Some(slot) = self.types.get_mut(id.0 as usize) {
+            *slot = ty;
+        }
+    }
+
+    /// The type of an id of this schema.
+    pub fn ty(&self, id: TypeId) -> &Type {
+        &self.types[id.0 as usize]
+    }
+
+    /// The type with OpenAPI's name.
+    pub fn named(&self, name: &str) -> Option<TypeId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// The type of a kind.
+    pub fn kind(&self, gvk: &Gvk) -> Option<TypeId> {
+        self.by_gvk.get(gvk).copied()
+    }
+
+    pub fn types(&self) -> impl Iterator<Item = (TypeId, &Type)> {
+        self.types.iter().enumerate().map(|(i, t)| (TypeId(i as u32), t))
+    }
+}
+
+impl Type {
+    fn index(&mut self) {
+        let mut names: Vec<u16> = (0..self.fields.len() as u16).collect();
+        let mut numbers = names.clone();
+        names.sort_by(|a, b| self.fields[*a as usize].name.cmp(&self.fields[*b as usize].name));
+        let order = |f: &Field| if f.inline != 0 { (f.inline, f.number) } else { (f.number, 0) };
+        numbers.sort_by_key(|i| order(&self.fields[*i as usize]));
+        self.by_name = names;
+        self.by_number = numbers;
+    }
+
+    /// The field with a JSON name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        let at = self.by_name.binary_search_by(|i| self.fields[*i as usize].name.as_str().cmp(name)).ok()?;
+        self.fields.get(*self.by_name.get(at)? as usize)
+    }
+}
