@@ -7,7 +7,14 @@ use std::sync::Arc;
 
 /// All verbs of a stored resource.
 pub const ALL_VERBS: &[Verb] = &[
-    Verb::Create, Verb::Delete, Verb::DeleteCollection, Verb::Get, Verb::List, Verb::Patch, Verb::Update, Verb::Watch,
+    Verb::Create,
+    Verb::Delete,
+    Verb::DeleteCollection,
+    Verb::Get,
+    Verb::List,
+    Verb::Patch,
+    Verb::Update,
+    Verb::Watch,
 ];
 
 /// The verbs of a status-like subresource.
@@ -55,12 +62,12 @@ impl Descriptor {
     }
 
     pub fn short_names(mut self, names: &[&str]) -> Self {
-        self.short_names = names.iter().map(Into::into).collect();
+        self.short_names = names.iter().map(|n| Str::from(*n)).collect();
         self
     }
 
     pub fn categories(mut self, names: &[&str]) -> Self {
-        self.categories = names.iter().map(Into::into).collect();
+        self.categories = names.iter().map(|n| Str::from(*n)).collect();
         self
     }
 
@@ -104,10 +111,10 @@ impl Descriptor {
         self.columns = columns
             .iter()
             .map(|(name, kind, format, priority, description)| Column {
-                name: name.into(),
-                kind: kind.into(),
-                format: format.into(),
-                description: description.into(),
+                name: Str::from(*name),
+                kind: Str::from(*kind),
+                format: Str::from(*format),
+                description: Str::from(*description),
                 priority: *priority,
                 json_path: Str::default(),
             })
@@ -135,10 +142,10 @@ impl Descriptor {
     pub fn part(self, name: &str, verbs: &[Verb], strategy: Strategy, hooks: impl Hooks + 'static) -> Self {
         let kind = self.gvk();
         let does = SubresourceKind::Part { strategy, hooks: Arc::new(hooks) };
-        self.subresource(name, kind, verbs, does)
+        self.with_subresource(name, kind, verbs, does)
     }
 
-    pub fn subresource(mut self, name: &str, kind: Gvk, verbs: &[Verb], does: SubresourceKind) -> Self {
+    pub fn with_subresource(mut self, name: &str, kind: Gvk, verbs: &[Verb], does: SubresourceKind) -> Self {
         self.subresources.push(Subresource { name: name.into(), kind, verbs: verbs.to_vec(), does });
         self
     }

@@ -31,7 +31,12 @@ pub trait Hooks: Send + Sync {
 
     /// After validation: objects to write in the same commit (an allocated address, say), and changes that depend on
     /// the rest of the cluster. `object` is `None` on delete, `old` is `None` on create.
-    fn plan_side_writes(&self, _ctx: &Context, _object: Option<&mut Value>, _old: Option<&Value>) -> Result<Vec<SideWrite>> {
+    fn plan_side_writes(
+        &self,
+        _ctx: &Context,
+        _object: Option<&mut Value>,
+        _old: Option<&Value>,
+    ) -> Result<Vec<SideWrite>> {
         Ok(Vec::new())
     }
 }

@@ -9,7 +9,7 @@ mod hooks;
 pub use builtin::{ALL_VERBS, PART_VERBS};
 pub use context::{Context, Reader, User};
 pub use descriptor::{
-    Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, ScaleSelector, SelectField, SelectValue, Strategy,
-    Subresource, SubresourceKind, Verb,
+    Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, ScaleSelector, SelectField, SelectValue,
+    Strategy, Subresource, SubresourceKind, Verb,
 };
 pub use hooks::{Hooks, NoHooks, SideWrite};

@@ -109,7 +109,10 @@ pub enum Shape {
     /// managedFields' set; message {1: raw bytes}.
     FieldsV1,
     /// `JSONSchemaPropsOrBool` and its kin: a schema, or something smaller. The struct is the schema's type.
-    SchemaOr { object: TypeId, other: SchemaOther },
+    SchemaOr {
+        object: TypeId,
+        other: SchemaOther,
+    },
     Object(TypeId),
     List(Box<Shape>),
     /// String keys.
@@ -193,7 +196,9 @@ impl Type {
         let mut names: Vec<u16> = (0..self.fields.len() as u16).collect();
         let mut numbers = names.clone();
         names.sort_by(|a, b| self.fields[*a as usize].name.cmp(&self.fields[*b as usize].name));
-        let order = |f: &Field| if f.inline != 0 { (f.inline, f.number) } else { (f.number, 0) };
+        let order = |f: &Field| {
+            if f.inline != 0 { (f.inline, f.number) } else { (f.number, 0) }
+        };
         numbers.sort_by_key(|i| order(&self.fields[*i as usize]));
         self.by_name = names;
         self.by_number = numbers;
