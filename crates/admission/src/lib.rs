@@ -2,7 +2,14 @@
 //! ordered list. Plugins are synchronous and pure: they read the cluster through the context and are run again
 //! on every retry of an update.
 
+mod default_class;
+mod default_toleration_seconds;
 mod namespace_lifecycle;
+mod priority;
+mod runtime_class;
+mod service_account;
+mod storage_object_in_use_protection;
+mod taint_nodes_by_condition;
 
 use meta::{Gvk, Result, Str, Value};
 use resource::{Context, SideWrite};
@@ -98,7 +105,17 @@ pub struct Chain(Vec<Box<dyn Plugin>>);
 
 /// Every plugin there is, in upstream's order, and whether it is on by default.
 fn all() -> Vec<(Box<dyn Plugin>, bool)> {
-    vec![(Box::new(namespace_lifecycle::NamespaceLifecycle), true)]
+    vec![
+        (Box::new(namespace_lifecycle::NamespaceLifecycle), true),
+        (Box::new(service_account::ServiceAccount), true),
+        (Box::new(taint_nodes_by_condition::TaintNodesByCondition), true),
+        (Box::new(priority::Priority), true),
+        (Box::new(default_toleration_seconds::DefaultTolerationSeconds), true),
+        (Box::new(default_class::DefaultStorageClass), true),
+        (Box::new(storage_object_in_use_protection::StorageObjectInUseProtection), true),
+        (Box::new(runtime_class::RuntimeClass), true),
+        (Box::new(default_class::DefaultIngressClass), true),
+    ]
 }
 
 impl Chain {

@@ -180,6 +180,22 @@ pub fn mask_trailing_dash(name: &str) -> String {
     }
 }
 
+/// Letters and digits of generated names: no vowels and nothing that looks like another, so no words come out.
+const SUFFIX_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Five random characters, as upstream puts after a generateName.
+pub fn random_suffix() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let mut random = RandomState::new().hash_one(std::process::id()); // seeded by the system, another each time
+    let mut suffix = String::with_capacity(5);
+    for _ in 0..5 {
+        let at = (random % SUFFIX_ALPHABET.len() as u64) as usize;
+        random /= SUFFIX_ALPHABET.len() as u64;
+        suffix.push(char::from(SUFFIX_ALPHABET[at]));
+    }
+    suffix
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
