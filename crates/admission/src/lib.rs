@@ -5,6 +5,7 @@
 mod default_class;
 mod default_toleration_seconds;
 mod namespace_lifecycle;
+pub mod pod_security;
 mod priority;
 mod runtime_class;
 mod service_account;
@@ -109,6 +110,7 @@ fn all() -> Vec<(Box<dyn Plugin>, bool)> {
         (Box::new(namespace_lifecycle::NamespaceLifecycle), true),
         (Box::new(service_account::ServiceAccount), true),
         (Box::new(taint_nodes_by_condition::TaintNodesByCondition), true),
+        (Box::new(pod_security::PodSecurity::default()), true),
         (Box::new(priority::Priority), true),
         (Box::new(default_toleration_seconds::DefaultTolerationSeconds), true),
         (Box::new(default_class::DefaultStorageClass), true),
