@@ -1,7 +1,13 @@
 //! Every built-in resource: one folder per API group, in it one per kind. [`all`] is the list that everything
 //! else loops over.
 
+mod apps;
+mod autoscaling;
+mod batch;
+mod cells;
 mod core;
+mod policy;
+mod strategies;
 
 use resource::Descriptor;
 use schema::Schema;
@@ -9,5 +15,8 @@ use std::sync::Arc;
 
 /// The descriptors of all built-in resources, in no particular order.
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
-    [core::all(schema)].into_iter().flatten().collect()
+    [apps::all(schema), autoscaling::all(schema), batch::all(schema), core::all(schema), policy::all(schema)]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -1,0 +1,38 @@
+//! ControllerRevision: one state that a controller may go back to; never changed.
+
+use crate::cells::{self, AGE, ColumnRow, NAME};
+use meta::Value;
+use resource::Descriptor;
+use schema::Schema;
+use std::sync::Arc;
+
+pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
+    Descriptor::builtin(schema, "apps", "v1", "ControllerRevision", "controllerrevisions")
+        .storage_version_hash("85nkx63pcBU=")
+        .columns(COLUMNS, cells)
+}
+
+const COLUMNS: &[ColumnRow] = &[
+    NAME,
+    ("Controller", "string", "", 0, "Controller of the object"),
+    ("Revision", "string", "", 0, "Revision indicates the revision of the state represented by Data."),
+    AGE,
+];
+
+fn cells(object: &Value, now: i64) -> Vec<Value> {
+    vec![
+        cells::name(object),
+        Value::from(controller(object)),
+        Value::Int(object["revision"].int()),
+        cells::age(object, now),
+    ]
+}
+
+/// `kind.group/name` of the controlling owner.
+fn controller(object: &Value) -> String {
+    let owners = object["metadata"]["ownerReferences"].items();
+    let Some(owner) = owners.iter().find(|o| o["controller"].bool()) else { return "<none>".into() };
+    let (group, _) = meta::gvk::split_api_version(owner["apiVersion"].str());
+    let kind = meta::gvk::group_resource(group, owner["kind"].str()).to_lowercase();
+    format!("{kind}/{}", owner["name"].str())
+}

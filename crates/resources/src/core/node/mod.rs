@@ -1,0 +1,130 @@
+//! Node: a machine that runs pods.
+
+use crate::cells::{self, AGE, ColumnRow, NAME};
+use meta::{Gvk, Str, Value};
+use resource::{Descriptor, NoHooks, SelectValue, Strategy, SubresourceKind, Verb};
+use schema::Schema;
+use std::sync::Arc;
+
+const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+
+pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
+    Descriptor::builtin(schema, "", "v1", "Node", "nodes")
+        .cluster_scoped()
+        .short_names(&["no"])
+        .storage_prefix("/registry/minions")
+        .storage_version_hash("XwShjMxG9Fs=")
+        // a kubelet registers itself with its status: create keeps it
+        .strategy(Strategy { keep_on_update: &["status"], reset_fields: &["status"], ..Strategy::default() })
+        .columns(COLUMNS, cells)
+        .select_value("spec.unschedulable", SelectValue::Function(unschedulable))
+        .status(crate::strategies::STATUS, NoHooks)
+        .with_subresource(
+            "proxy",
+            Gvk::new("", "v1", "NodeProxyOptions"),
+            PROXY_VERBS,
+            SubresourceKind::Connect("proxy"),
+        )
+}
+
+/// Always "true" or "false", unlike a missing field.
+fn unschedulable(node: &Value) -> Str {
+    node["spec"]["unschedulable"].bool().to_string().into()
+}
+
+const COLUMNS: &[ColumnRow] = &[
+    NAME,
+    ("Status", "string", "", 0, "The status of the node"),
+    ("Roles", "string", "", 0, "The roles of the node"),
+    AGE,
+    ("Version", "string", "", 0, "Kubelet Version reported by the node."),
+    (
+        "Internal-IP",
+        "string",
+        "",
+        1,
+        "List of addresses reachable to the node. Queried from cloud provider, if available. More info: https://kubernetes.io/docs/reference/node/node-status/#addresses Note: This field is declared as mergeable, but the merge key is not sufficiently unique, which can cause data corruption when it is merged. Callers should instead use a full-replacement patch. See https://pr.k8s.io/79391 for an example. Consumers should assume that addresses can change during the lifetime of a Node. However, there are some exceptions where this may not be possible, such as Pods that inherit a Node's address in its own status or consumers of the downward API (status.hostIP).",
+    ),
+    (
+        "External-IP",
+        "string",
+        "",
+        1,
+        "List of addresses reachable to the node. Queried from cloud provider, if available. More info: https://kubernetes.io/docs/reference/node/node-status/#addresses Note: This field is declared as mergeable, but the merge key is not sufficiently unique, which can cause data corruption when it is merged. Callers should instead use a full-replacement patch. See https://pr.k8s.io/79391 for an example. Consumers should assume that addresses can change during the lifetime of a Node. However, there are some exceptions where this may not be possible, such as Pods that inherit a Node's address in its own status or consumers of the downward API (status.hostIP).",
+    ),
+    (
+        "OS-Image",
+        "string",
+        "",
+        1,
+        "OS Image reported by the node from /etc/os-release (e.g. Debian GNU/Linux 7 (wheezy)).",
+    ),
+    (
+        "Kernel-Version",
+        "string",
+        "",
+        1,
+        "Kernel Version reported by the node from 'uname -r' (e.g. 3.16.0-0.bpo.4-amd64).",
+    ),
+    (
+        "Container-Runtime",
+        "string",
+        "",
+        1,
+        "ContainerRuntime Version reported by the node through runtime remote API (e.g. containerd://1.4.2).",
+    ),
+];
+
+fn cells(node: &Value, now: i64) -> Vec<Value> {
+    let info = &node["status"]["nodeInfo"];
+    let or_unknown = |text: &str| Value::from(if text.is_empty() { "<unknown>" } else { text });
+    vec![
+        cells::name(node),
+        Value::from(status(node)),
+        Value::from(roles(node)),
+        cells::age(node, now),
+        Value::from(info["kubeletVersion"].str()),
+        address(node, "InternalIP"),
+        address(node, "ExternalIP"),
+        or_unknown(info["osImage"].str()),
+        or_unknown(info["kernelVersion"].str()),
+        or_unknown(info["containerRuntimeVersion"].str()),
+    ]
+}
+
+fn status(node: &Value) -> String {
+    let ready = node["status"]["conditions"].items().iter().rfind(|c| c["type"].str() == "Ready");
+    let mut out = match ready {
+        Some(condition) if condition["status"].str() == "True" => "Ready",
+        Some(_) => "NotReady",
+        None => "Unknown",
+    }
+    .to_string();
+    if node["spec"]["unschedulable"].bool() {
+        out.push_str(",SchedulingDisabled");
+    }
+    out
+}
+
+/// From the labels `node-role.kubernetes.io/<role>` and `kubernetes.io/role=<role>`, sorted.
+fn roles(node: &Value) -> String {
+    let mut roles: Vec<&str> = Vec::new();
+    for (key, value) in node["metadata"]["labels"].entries() {
+        let role = match key.strip_prefix("node-role.kubernetes.io/") {
+            Some(role) => role,
+            None if key == "kubernetes.io/role" => value.str(),
+            None => "",
+        };
+        if !role.is_empty() {
+            roles.push(role);
+        }
+    }
+    roles.sort_unstable();
+    roles.dedup();
+    if roles.is_empty() { "<none>".into() } else { roles.join(",") }
+}
+
+fn address(node: &Value, kind: &str) -> Value {
+    let found = node["status"]["addresses"].items().iter().find(|a| a["type"].str() == kind);
+    Value::from(found.map_or("<none>", |a| a["address"].str()))
+}
