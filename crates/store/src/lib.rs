@@ -1,1 +1,19 @@
-//! store
+//! The store: ordered revisions, compare-and-swap, snapshots, indexes, and the watch log.
+//!
+//! One writer orders everything ([`commit`]); readers hold immutable [`Snapshot`]s and are never waited for; watchers are
+//! [`Cursor`]s into a shared log. Nothing here knows what a Kubernetes object is: bytes, a key and a [`Meta`].
+
+mod commit;
+mod object;
+mod snapshot;
+mod store;
+mod tree;
+mod version;
+mod watch;
+
+pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
+pub use object::{Extract, FORMS_MAX, Meta, Object, Resource};
+pub use snapshot::Snapshot;
+pub use store::{Options, OutOfRange, Store};
+pub use version::Term;
+pub use watch::{Compacted, Cursor, Event, Interest, Kind, Lost};

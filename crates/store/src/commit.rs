@@ -1,0 +1,252 @@
+//! Writing: transactions are checked and ordered under one lock, made durable in batches, and only then published.
+
+use crate::object::{EncodingCache, EncodingSlot, Meta, Object, Resource};
+use crate::version::Version;
+use crate::watch::{Event, Feed, Kind};
+use bytes::Bytes;
+use meta::Str;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::{Arc, RwLock};
+
+/// The bytes of all objects of one transaction, at most. Requests are bounded far below this.
+pub const TRANSACTION_BYTES_MAX: usize = 16 << 20;
+
+/// What must be true of a key for a transaction to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    Absent,
+    /// Present, last written at this revision.
+    Revision(u64),
+    Any,
+}
+
+/// One step of a transaction. The keys of one transaction are distinct.
+#[derive(Clone, Debug)]
+pub enum Op {
+    Put {
+        key: String,
+        bytes: Bytes,
+        meta: Meta,
+        expect: Expect,
+    },
+    /// Deleting what is absent is a conflict, also with `Expect::Any`.
+    Delete {
+        key: String,
+        expect: Expect,
+    },
+}
+
+impl Op {
+    fn key(&self) -> &str {
+        match self {
+            Op::Put { key, .. } | Op::Delete { key, .. } => key,
+        }
+    }
+
+    fn holds(&self, current: Option<&Arc<Object>>) -> bool {
+        let (expect, deleting) = match self {
+            Op::Put { expect, .. } => (expect, false),
+            Op::Delete { expect, .. } => (expect, true),
+        };
+        match expect {
+            Expect::Absent => current.is_none(),
+            Expect::Revision(revision) => current.is_some_and(|object| object.revision == *revision),
+            Expect::Any => !deleting || current.is_some(),
+        }
+    }
+}
+
+/// A durable transaction.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    pub revision: u64,
+    /// One per op, in their order; for a deletion the last state, carrying the revision of the deletion.
+    pub objects: Vec<Arc<Object>>,
+}
+
+/// Nothing of the transaction happened, or (`Unavailable`) it is not known whether it did.
+#[derive(Clone, Debug)]
+pub enum CommitError {
+    /// The first op whose expectation does not hold, and what is there.
+    Conflict {
+        key: Arc<str>,
+        current: Option<Arc<Object>>,
+    },
+    TooLarge,
+    /// No resource is registered for the key.
+    Unregistered {
+        key: Arc<str>,
+    },
+    /// The store acknowledges nothing any more, and why: a failed write or sync, a full disk, a lost backend.
+    Unavailable(Arc<str>),
+}
+
+impl std::fmt::Display for CommitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            CommitError::Conflict { key, current: Some(object) } => {
+                write!(f, "{key} is at revision {}", object.revision)
+            }
+            CommitError::Conflict { key, current: None } => write!(f, "{key} does not exist"),
+            CommitError::TooLarge => write!(f, "the transaction is larger than {TRANSACTION_BYTES_MAX} bytes"),
+            CommitError::Unregistered { key } => write!(f, "no resource is registered for {key}"),
+            CommitError::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CommitError {}
+
+/// What readers and watchers of one resource see.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) resource: Resource,
+    pub(crate) version: RwLock<Version>,
+    pub(crate) feed: Arc<Feed>,
+}
+
+/// The writers' state of one resource: what is published plus what is not durable yet.
+#[derive(Debug)]
+pub(crate) struct Working {
+    pub(crate) published: Arc<Published>,
+    pub(crate) version: Version,
+    /// Not published yet.
+    pub(crate) events: Vec<Event>,
+}
+
+/// The newest state. Everything that changes the order of things happens under its lock.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// Of the last transaction.
+    pub(crate) revision: u64,
+    /// By prefix.
+    pub(crate) resources: BTreeMap<Str, Working>,
+    /// What expires when.
+    pub(crate) expiries: BTreeSet<(i64, Arc<str>)>,
+    /// Set once: nothing is acknowledged any more.
+    pub(crate) failed: Option<Arc<str>>,
+    pub(crate) encodings: Arc<EncodingCache>,
+}
+
+/// What is registered for a key, or for a prefix that is at least as long as the registered one. Prefixes do not nest,
+/// so the greatest that is not after the key is the only candidate.
+pub(crate) fn resource_of<'a, T>(resources: &'a BTreeMap<Str, T>, key: &str) -> Option<&'a T> {
+    let until = (Bound::Unbounded, Bound::Included(key));
+    let (prefix, found) = resources.range::<str, _>(until).next_back()?;
+    key.starts_with(prefix.as_str()).then_some(found)
+}
+
+impl Head {
+    pub(crate) fn resource_mut(&mut self, key: &str) -> Option<&mut Working> {
+        let until = (Bound::Unbounded, Bound::Included(key));
+        let (prefix, working) = self.resources.range_mut::<str, _>(until).next_back()?;
+        key.starts_with(prefix.as_str()).then_some(working)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&Arc<Object>> {
+        resource_of(&self.resources, key)?.version.objects.get(key)
+    }
+
+    /// Checks a transaction and applies it to the newest state. What it returns is not durable and not visible yet.
+    pub(crate) fn apply(&mut self, ops: Vec<Op>) -> Result<Committed, CommitError> {
+        if let Some(why) = &self.failed {
+            return Err(CommitError::Unavailable(why.clone()));
+        }
+        self.check(&ops)?;
+        self.revision += 1;
+        let revision = self.revision;
+        let objects = ops.into_iter().filter_map(|op| self.apply_op(op, revision)).collect();
+        Ok(Committed { revision, objects })
+    }
+
+    fn check(&self, ops: &[Op]) -> Result<(), CommitError> {
+        let mut bytes_sum = 0usize;
+        for op in ops {
+            let current = self.get(op.key());
+            if !op.holds(current) {
+                return Err(CommitError::Conflict { key: op.key().into(), current: current.cloned() });
+            }
+            if let Op::Put { key, bytes, .. } = op {
+                bytes_sum = bytes_sum.saturating_add(bytes.len()).saturating_add(key.len());
+                if resource_of(&self.resources, key).is_none() {
+                    return Err(CommitError::Unregistered { key: key.as_str().into() });
+                }
+            }
+        }
+        if bytes_sum > TRANSACTION_BYTES_MAX { Err(CommitError::TooLarge) } else { Ok(()) }
+    }
+
+    fn apply_op(&mut self, op: Op, revision: u64) -> Option<Arc<Object>> {
+        match op {
+            Op::Put { key, bytes, meta, .. } => {
+                let current = self.get(&key);
+                let create_revision = current.map_or(revision, |object| object.create_revision);
+                let key = current.map_or_else(|| key.into(), |object| object.key.clone());
+                // Copied to their exact size: the caller's buffer may be larger, or part of a request.
+                let bytes = Bytes::copy_from_slice(&bytes);
+                let encodings = EncodingSlot::new(&self.encodings);
+                Some(self.put(Arc::new(Object { key, revision, create_revision, bytes, meta, encodings })))
+            }
+            Op::Delete { key, .. } => self.delete(&key, revision),
+        }
+    }
+
+    /// Sets an object, with everything that follows from it.
+    pub(crate) fn put(&mut self, object: Arc<Object>) -> Arc<Object> {
+        if let Some(at) = object.meta.expires_at_seconds {
+            self.expiries.insert((at, object.key.clone()));
+        }
+        let Some(working) = self.resource_mut(&object.key) else { return object };
+        let previous = working.version.put(object.clone());
+        working.version.revision = object.revision;
+        working.events.push(Event {
+            kind: Kind::Put,
+            object: object.clone(),
+            previous: previous.clone(),
+            revision: object.revision,
+        });
+        self.forget_expiry(
+            previous.as_deref().filter(|old| old.meta.expires_at_seconds != object.meta.expires_at_seconds),
+        );
+        object
+    }
+
+    /// Removes an object, with everything that follows from it.
+    pub(crate) fn delete(&mut self, key: &str, revision: u64) -> Option<Arc<Object>> {
+        let working = self.resource_mut(key)?;
+        let last = working.version.remove(key)?;
+        working.version.revision = revision;
+        let object = Arc::new(last.deleted_at(revision));
+        working.events.push(Event {
+            kind: Kind::Delete,
+            object: object.clone(),
+            previous: Some(last.clone()),
+            revision,
+        });
+        self.forget_expiry(Some(&last));
+        Some(object)
+    }
+
+    fn forget_expiry(&mut self, old: Option<&Object>) {
+        let Some(old) = old else { return };
+        if let Some(at) = old.meta.expires_at_seconds {
+            self.expiries.remove(&(at, old.key.clone()));
+        }
+    }
+
+    /// What became new since the last call, to be published when it is durable.
+    pub(crate) fn take_unpublished(&mut self) -> Unpublished {
+        let changed = self.resources.values_mut().filter(|working| !working.events.is_empty());
+        let changed = changed
+            .map(|working| (working.published.clone(), working.version.clone(), std::mem::take(&mut working.events)));
+        Unpublished { revision: self.revision, changed: changed.collect() }
+    }
+}
+
+/// A batch's effect on what readers see.
+#[derive(Debug)]
+pub(crate) struct Unpublished {
+    pub(crate) revision: u64,
+    pub(crate) changed: Vec<(Arc<Published>, Version, Vec<Event>)>,
+}

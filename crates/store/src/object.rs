@@ -1,0 +1,148 @@
+//! What is stored: an object revision, its decoded metadata, and its encodings.
+
+use bytes::Bytes;
+use meta::Str;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+/// What the store knows of an object besides its bytes. Made by whoever encoded the bytes, or by [`Resource::extract`]
+/// after a restart; both must agree.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Meta {
+    /// "" for cluster-scoped objects.
+    pub namespace: Str,
+    pub name: Str,
+    /// Sorted by key, keys distinct.
+    pub labels: Vec<(Str, Str)>,
+    /// The values of the resource's selectable fields, in the descriptor's order.
+    pub fields: Vec<Str>,
+    /// Unix seconds after which the object is deleted by the store (events).
+    pub expires_at_seconds: Option<i64>,
+}
+
+impl Meta {
+    /// The value of a label.
+    pub fn label(&self, key: &str) -> Option<&Str> {
+        let at = self.labels.binary_search_by(|(k, _)| k.as_str().cmp(key)).ok()?;
+        self.labels.get(at).map(|(_, value)| value)
+    }
+}
+
+/// One revision of one object. Immutable.
+#[derive(Debug)]
+pub struct Object {
+    /// As kube-apiserver's etcd key: "/registry/pods/default/web". Shared by all revisions of the object.
+    pub key: Arc<str>,
+    /// The revision of the transaction that wrote this (resourceVersion). In a deletion's event: the deletion's.
+    pub revision: u64,
+    pub create_revision: u64,
+    /// As stored: protobuf envelope or JSON.
+    pub bytes: Bytes,
+    pub meta: Meta,
+    pub(crate) encodings: EncodingSlot,
+}
+
+impl Object {
+    /// The object in another form (`form` is the caller's number for a media type and transform, below [`FORMS_MAX`]),
+    /// made by `encode` at most once while the object is in demand, then shared by all who ask.
+    pub fn encoded(&self, form: usize, encode: impl FnOnce(&Object) -> Bytes) -> Bytes {
+        let encodings = self.encodings.get();
+        match encodings.forms.get(form) {
+            Some(slot) => slot.get_or_init(|| encode(self)).clone(),
+            None => encode(self),
+        }
+    }
+
+    /// The same revision with its metadata read from its bytes by `resource`.
+    pub(crate) fn extracted_again(&self, resource: &Resource) -> Object {
+        let mut meta = (resource.extract)(&self.key, &self.bytes).unwrap_or_else(|_| {
+            // No reason to lose the object: it can still be read and deleted by its name.
+            let mut segments = self.key.get(resource.prefix.len()..).unwrap_or_default().rsplit('/');
+            let name = segments.next().unwrap_or_default().into();
+            Meta { name, namespace: segments.next().unwrap_or_default().into(), ..Meta::default() }
+        });
+        meta.expires_at_seconds = self.meta.expires_at_seconds;
+        Object { meta, ..self.deleted_at(self.revision) }
+    }
+
+    /// The same object as of the deletion at `revision`.
+    pub(crate) fn deleted_at(&self, revision: u64) -> Object {
+        Object {
+            key: self.key.clone(),
+            revision,
+            create_revision: self.create_revision,
+            bytes: self.bytes.clone(),
+            meta: self.meta.clone(),
+            encodings: self.encodings.fresh(),
+        }
+    }
+}
+
+/// Forms that [`Object::encoded`] keeps.
+pub const FORMS_MAX: usize = 8;
+
+/// How many objects keep their encodings at a time.
+const ENCODED_OBJECTS_MAX: usize = 1024;
+
+#[derive(Debug, Default)]
+struct Encodings {
+    forms: [OnceLock<Bytes>; FORMS_MAX],
+}
+
+/// Keeps the encodings of the objects that were encoded last: a watch's fan-out shares them, and nothing else stays.
+#[derive(Debug, Default)]
+pub(crate) struct EncodingCache {
+    recent: Mutex<VecDeque<Arc<Encodings>>>,
+}
+
+/// An object's way to its encodings.
+#[derive(Debug)]
+pub(crate) struct EncodingSlot {
+    cache: Arc<EncodingCache>,
+    own: Mutex<Weak<Encodings>>,
+}
+
+impl EncodingSlot {
+    pub(crate) fn new(cache: &Arc<EncodingCache>) -> EncodingSlot {
+        EncodingSlot { cache: cache.clone(), own: Mutex::new(Weak::new()) }
+    }
+
+    fn fresh(&self) -> EncodingSlot {
+        EncodingSlot::new(&self.cache)
+    }
+
+    fn get(&self) -> Arc<Encodings> {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(encodings) = own.upgrade() {
+            return encodings;
+        }
+        let encodings = Arc::new(Encodings::default());
+        *own = Arc::downgrade(&encodings);
+        let mut recent = self.cache.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= ENCODED_OBJECTS_MAX {
+            recent.pop_front();
+        }
+        recent.push_back(encodings.clone());
+        encodings
+    }
+}
+
+/// Reads an object's metadata out of its stored bytes.
+pub type Extract = Arc<dyn Fn(&str, &[u8]) -> Result<Meta, String> + Send + Sync>;
+
+/// What is stored under one key prefix.
+#[derive(Clone)]
+pub struct Resource {
+    /// With a slash at the end: "/registry/pods/". No resource's prefix begins with another's.
+    pub prefix: Str,
+    /// From key and stored bytes. Called at restart and when a resource is registered over objects that are already there.
+    pub extract: Extract,
+    /// How many `Meta::fields` its objects have.
+    pub field_count: usize,
+}
+
+impl std::fmt::Debug for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resource").field("prefix", &self.prefix).field("field_count", &self.field_count).finish()
+    }
+}
