@@ -23,6 +23,10 @@ pub const AGE: ColumnRow = (
 pub const CONTAINERS: ColumnRow = ("Containers", "string", "", 1, "Names of each container in the template.");
 pub const IMAGES: ColumnRow = ("Images", "string", "", 1, "Images referenced by each container in the template.");
 
+pub const UNKNOWN: &str = "<unknown>";
+pub const UNSET: &str = "<unset>";
+pub const NONE: &str = "<none>";
+
 /// metadata.name
 pub fn name(object: &Value) -> Value {
     Value::from(object["metadata"]["name"].str())
@@ -121,6 +125,51 @@ pub fn selector_cell(selector: &Value) -> String {
         Some(text) if text.is_empty() => "<none>".into(),
         Some(text) => text,
     }
+}
+
+/// The text, or `otherwise` when it is empty.
+pub fn text_or(value: &Value, otherwise: &str) -> Value {
+    match value.str() {
+        "" => otherwise.into(),
+        text => text.into(),
+    }
+}
+
+/// The number of items or entries.
+pub fn count(value: &Value) -> Value {
+    let n = match value {
+        Value::Array(items) => items.len(),
+        Value::Object(map) => map.len(),
+        _ => 0,
+    };
+    Value::Int(n as i64)
+}
+
+/// Items joined by commas.
+pub fn joined(items: &[Value]) -> String {
+    items.iter().map(Value::str).collect::<Vec<_>>().join(",")
+}
+
+/// The first three texts and how many more there are; `empty` when there are none.
+pub fn first_three(texts: &[String], empty: &str) -> String {
+    match texts {
+        [] => empty.into(),
+        [a, b, c, rest @ ..] if !rest.is_empty() => format!("{a},{b},{c} + {} more...", rest.len()),
+        few => few.join(","),
+    }
+}
+
+/// Addresses of a load balancer's status: sorted, each once.
+pub fn load_balancer(status: &Value) -> String {
+    let mut addresses: Vec<&str> = status["ingress"]
+        .items()
+        .iter()
+        .map(|i| if i["ip"].is_empty() { i["hostname"].str() } else { i["ip"].str() })
+        .filter(|a| !a.is_empty())
+        .collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses.join(",")
 }
 
 #[cfg(test)]

@@ -1,12 +1,29 @@
 //! Every built-in resource: one folder per API group, in it one per kind. [`all`] is the list that everything
 //! else loops over.
 
+mod admissionregistration;
+mod apiextensions;
+mod apiregistration;
 mod apps;
+mod authentication;
+mod authorization;
 mod autoscaling;
 mod batch;
 mod cells;
+mod certificates;
+mod columns;
+mod coordination;
 mod core;
+mod discovery;
+mod dra;
+mod events;
+mod flowcontrol;
+mod networking;
+mod node;
 mod policy;
+mod rbac;
+mod scheduling;
+mod storage;
 mod strategies;
 
 use resource::Descriptor;
@@ -15,8 +32,28 @@ use std::sync::Arc;
 
 /// The descriptors of all built-in resources, in no particular order.
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
-    [apps::all(schema), autoscaling::all(schema), batch::all(schema), core::all(schema), policy::all(schema)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let groups = [
+        admissionregistration::all,
+        apiextensions::all,
+        apiregistration::all,
+        apps::all,
+        authentication::all,
+        authorization::all,
+        autoscaling::all,
+        batch::all,
+        certificates::all,
+        coordination::all,
+        core::all,
+        discovery::all,
+        dra::all,
+        events::all,
+        flowcontrol::all,
+        networking::all,
+        node::all,
+        policy::all,
+        rbac::all,
+        scheduling::all,
+        storage::all,
+    ];
+    groups.iter().flat_map(|group| group(schema)).collect()
 }

@@ -1,10 +1,22 @@
 //! The core group, `/api/v1`.
 
+mod binding;
+mod componentstatus;
 mod configmap;
+mod endpoints;
+pub(crate) mod event;
+mod limitrange;
+mod namespace;
 mod node;
+mod persistentvolume;
+mod persistentvolumeclaim;
 mod pod;
 mod podtemplate;
 mod replicationcontroller;
+mod resourcequota;
+mod secret;
+mod service;
+mod serviceaccount;
 
 use resource::Descriptor;
 use schema::Schema;
@@ -12,10 +24,22 @@ use std::sync::Arc;
 
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
     vec![
+        binding::descriptor(schema),
+        componentstatus::descriptor(schema),
         configmap::descriptor(schema),
+        endpoints::descriptor(schema),
+        event::descriptor(schema),
+        limitrange::descriptor(schema),
+        namespace::descriptor(schema),
         node::descriptor(schema),
+        persistentvolume::descriptor(schema),
+        persistentvolumeclaim::descriptor(schema),
         pod::descriptor(schema),
         podtemplate::descriptor(schema),
         replicationcontroller::descriptor(schema),
+        resourcequota::descriptor(schema),
+        secret::descriptor(schema),
+        service::descriptor(schema),
+        serviceaccount::descriptor(schema),
     ]
 }

@@ -1,0 +1,20 @@
+//! admissionregistration.k8s.io
+
+mod binding;
+mod policy;
+mod webhook;
+
+use resource::Descriptor;
+use schema::Schema;
+use std::sync::Arc;
+
+pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
+    vec![
+        binding::validating_admission_policy_binding(schema),
+        binding::mutating_admission_policy_binding(schema),
+        policy::validating_admission_policy(schema),
+        policy::mutating_admission_policy(schema),
+        webhook::validating_webhook_configuration(schema),
+        webhook::mutating_webhook_configuration(schema),
+    ]
+}
