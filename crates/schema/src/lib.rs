@@ -2,6 +2,11 @@
 //! structural validation and OpenAPI. Built-in types are loaded from imported facts ([`builtin`]); a
 //! CustomResourceDefinition's types are compiled at run time into the same form.
 
+mod builtin;
+pub mod facts;
+
+pub use builtin::builtin;
+
 use meta::{Gvk, Str, Value};
 use std::collections::HashMap;
 
@@ -41,14 +46,18 @@ pub struct Type {
 }
 
 /// One field of a struct type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Field {
     /// The JSON name.
     pub name: Str,
     /// The protobuf number; 0 when the type has no protobuf form.
     pub number: u32,
     /// For a field of an embedded struct that JSON flattens (`Volume.hostPath`): the number of the protobuf message that holds it; else 0.
+    /// An embed within an embed (`NamedRuleWithOperations.apiGroups`) has the inner number in the high 16 bits. See [`Field::path`].
     pub inline: u32,
+    /// Go gives the list (or each list in the map) a type of its own, which protobuf wraps in a message {1: items}:
+    /// `map[string]ExtraValue`, `Verbs`.
+    pub wrapped: bool,
     pub shape: Shape,
     /// OpenAPI lists it as required.
     pub required: bool,
@@ -72,18 +81,22 @@ pub struct Field {
 }
 
 /// When a field is written, after Go's `omitempty`, `omitzero` and pointer rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// A pointer, or nil-able with omitempty: written when set, whatever the value.
+    /// A pointer with omitempty: written when set, whatever the value.
+    #[default]
     Pointer,
-    /// `omitempty` and no pointer: a zero scalar, empty list or empty map is left out.
+    /// A pointer without omitempty: written as null when not set.
+    Nullable,
+    /// `omitempty` and no pointer: a zero scalar, empty list or empty map is left out. Of structs, only `omitzero` ones.
     OmitEmpty,
-    /// No `omitempty` and no pointer: always written; nil lists and maps as null. Structs are written as `{}`.
+    /// No pointer, and no `omitempty` or one that Go ignores because the field is a struct: always written. Nil lists, maps,
+    /// bytes, raw values and zero times as null, other structs as `{}`, zero quantities as "0".
     Always,
 }
 
 /// The form of a value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Shape {
     Bool,
     Int32,
@@ -118,6 +131,7 @@ pub enum Shape {
     /// String keys.
     Map(Box<Shape>),
     /// A custom resource's value without a declared type; anything goes.
+    #[default]
     Any,
 }
 
@@ -196,10 +210,7 @@ impl Type {
         let mut names: Vec<u16> = (0..self.fields.len() as u16).collect();
         let mut numbers = names.clone();
         names.sort_by(|a, b| self.fields[*a as usize].name.cmp(&self.fields[*b as usize].name));
-        let order = |f: &Field| {
-            if f.inline != 0 { (f.inline, f.number) } else { (f.number, 0) }
-        };
-        numbers.sort_by_key(|i| order(&self.fields[*i as usize]));
+        numbers.sort_by(|a, b| self.fields[*a as usize].path().cmp(self.fields[*b as usize].path()));
         self.by_name = names;
         self.by_number = numbers;
     }
@@ -208,5 +219,13 @@ impl Type {
     pub fn field(&self, name: &str) -> Option<&Field> {
         let at = self.by_name.binary_search_by(|i| self.fields[*i as usize].name.as_str().cmp(name)).ok()?;
         self.fields.get(*self.by_name.get(at)? as usize)
+    }
+}
+
+impl Field {
+    /// The numbers that lead to the field in protobuf: its own, after those of the embedded messages that hold it.
+    pub fn path(&self) -> impl Iterator<Item = u32> {
+        let embeds = [self.inline & 0xffff, self.inline >> 16];
+        embeds.into_iter().filter(|n| *n != 0).chain([self.number])
     }
 }
