@@ -1,1 +1,7 @@
-//! serve
+//! The request path.
+
+pub mod authenticate;
+pub mod authorize;
+pub mod health;
+pub mod listen;
+pub mod version;

@@ -1,0 +1,100 @@
+//! Bearer tokens, in the Authorization header or as a WebSocket subprotocol.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+
+use super::{Answer, Authenticator, Credentials, Outcome, Rejected};
+
+const SUBPROTOCOL_PREFIX: &str = "base64url.bearer.authorization.k8s.io.";
+
+/// A bearer token as it was sent.
+pub struct Token<'a>(pub &'a str);
+
+/// One kind of token: a static list, service accounts, an OpenID provider.
+pub trait Tokens: Send + Sync {
+    fn authenticate<'a>(&'a self, token: Token<'a>) -> Answer<'a, Outcome>;
+}
+
+/// Asks each kind of token in order. A token that no kind knows is refused.
+#[derive(Default)]
+pub struct BearerTokens {
+    pub kinds: Vec<Arc<dyn Tokens>>,
+}
+
+impl BearerTokens {
+    async fn resolve(&self, token: String) -> Outcome {
+        let mut rejected = Rejected("invalid bearer token".into());
+        for kind in &self.kinds {
+            match kind.authenticate(Token(&token)).wait().await {
+                Ok(Some(user)) => return Ok(Some(user)),
+                Ok(None) => {}
+                Err(why) => rejected = why,
+            }
+        }
+        Err(rejected)
+    }
+}
+
+impl Authenticator for BearerTokens {
+    fn authenticate<'a>(&'a self, credentials: &'a Credentials<'a>) -> Answer<'a, Outcome> {
+        let token = match header_token(credentials.headers) {
+            Some(token) => Ok(Some(token)),
+            None => subprotocol_token(credentials.headers),
+        };
+        match token {
+            Ok(Some(token)) => Answer::Later(Box::pin(self.resolve(token))),
+            Ok(None) => Answer::Now(Ok(None)),
+            Err(why) => Answer::Now(Err(why)),
+        }
+    }
+}
+
+/// The token of the Authorization header. Another scheme, or a scheme without a token, counts as no credentials.
+fn header_token(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get(AUTHORIZATION)?.to_str().ok()?.trim();
+    let mut parts = header.splitn(3, ' ');
+    let scheme = parts.next()?;
+    let token = parts.next()?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| token.to_owned())
+}
+
+/// The token that a browser, which cannot set headers on a WebSocket, hides in the list of subprotocols.
+/// One more protocol must be offered, since the one with the token is never echoed.
+fn subprotocol_token(headers: &HeaderMap) -> Result<Option<String>, Rejected> {
+    if !is_websocket(headers) {
+        return Ok(None);
+    }
+    let mut token = None;
+    let mut others = 0;
+    for header in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
+        for protocol in header.to_str().unwrap_or_default().split(',').map(str::trim) {
+            let Some(encoded) = protocol.strip_prefix(SUBPROTOCOL_PREFIX) else {
+                others += 1;
+                continue;
+            };
+            if token.is_some() {
+                return Err(Rejected("several bearer tokens among the subprotocols".into()));
+            }
+            let bytes = URL_SAFE_NO_PAD.decode(encoded).ok();
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            token = Some(text.ok_or_else(|| Rejected("a bearer token among the subprotocols is no base64url".into()))?);
+        }
+    }
+    match token {
+        Some(token) if token.is_empty() => Ok(None),
+        Some(_) if others == 0 => Err(Rejected("no subprotocol beside the one with the bearer token".into())),
+        token => Ok(token),
+    }
+}
+
+fn is_websocket(headers: &HeaderMap) -> bool {
+    let has = |name, word: &str| {
+        let text = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        text.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
+    has(CONNECTION, "upgrade") && has(UPGRADE, "websocket")
+}

@@ -1,0 +1,204 @@
+//! May the sender do this: the union of authorizers and upstream's 403
+//! (k8s.io/apiserver/pkg/authorization/union, pkg/endpoints/handlers/responsewriters/errors.go).
+
+use std::sync::Arc;
+
+use meta::Status;
+use meta::field::quote;
+use resource::User;
+
+use crate::authenticate::{Answer, Authenticated, GROUP_MASTERS};
+
+/// What is asked, as authorizers see it.
+#[derive(Clone, Debug)]
+pub struct Attributes<'a> {
+    pub user: &'a User,
+    /// An API verb (`get`, `list`, …), or for paths the HTTP method in lower case.
+    pub verb: &'a str,
+    pub path: &'a str,
+    /// `None`: the path names no resource.
+    pub resource: Option<Target<'a>>,
+}
+
+/// The resource part of [`Attributes`]. Absent parts are "".
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Target<'a> {
+    pub group: &'a str,
+    pub version: &'a str,
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
+}
+
+/// The text is the reason, for the audit log and, on refusal, for the client.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    Allow(String),
+    Deny(String),
+    NoOpinion(String),
+}
+
+/// One mode of `--authorization-mode`.
+pub trait Authorizer: Send + Sync {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Answer<'a, Decision>;
+}
+
+/// Proof that the sender may do what the request asks.
+#[derive(Clone, Debug)]
+pub struct Authorized {
+    pub authenticated: Authenticated,
+    _private: (),
+}
+
+/// The modes in their configured order.
+#[derive(Clone, Default)]
+pub struct Authorizers {
+    pub ordered: Vec<Arc<dyn Authorizer>>,
+}
+
+impl Authorizers {
+    /// Everything is allowed; for tests and `--authorization-mode=AlwaysAllow`.
+    pub fn always_allow() -> Authorizers {
+        Authorizers { ordered: vec![Arc::new(AlwaysAllow)] }
+    }
+
+    /// The first that allows or denies decides; the reasons of those without an opinion are joined.
+    pub async fn decide(&self, attributes: &Attributes<'_>) -> Decision {
+        if attributes.user.groups.iter().any(|group| group == GROUP_MASTERS) {
+            return Decision::Allow(String::new());
+        }
+        let mut reasons = vec![];
+        for authorizer in &self.ordered {
+            match authorizer.authorize(attributes).wait().await {
+                Decision::NoOpinion(reason) if reason.is_empty() => {}
+                Decision::NoOpinion(reason) => reasons.push(reason),
+                Decision::Deny(reason) => {
+                    reasons.push(reason);
+                    return Decision::Deny(reasons.join("\n"));
+                }
+                allow => return allow,
+            }
+        }
+        Decision::NoOpinion(reasons.join("\n"))
+    }
+
+    /// 403 unless some authorizer allows it.
+    pub async fn authorize(
+        &self,
+        authenticated: Authenticated,
+        attributes: &Attributes<'_>,
+    ) -> Result<Authorized, Status> {
+        match self.decide(attributes).await {
+            Decision::Allow(_) => Ok(Authorized { authenticated, _private: () }),
+            Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(forbidden(attributes, &reason)),
+        }
+    }
+}
+
+/// `--authorization-mode=AlwaysAllow`
+pub struct AlwaysAllow;
+
+impl Authorizer for AlwaysAllow {
+    fn authorize<'a>(&'a self, _: &'a Attributes<'a>) -> Answer<'a, Decision> {
+        Answer::Now(Decision::Allow(String::new()))
+    }
+}
+
+/// `--authorization-mode=AlwaysDeny`
+pub struct AlwaysDeny;
+
+impl Authorizer for AlwaysDeny {
+    fn authorize<'a>(&'a self, _: &'a Attributes<'a>) -> Answer<'a, Decision> {
+        Answer::Now(Decision::NoOpinion("Everything is forbidden.".into()))
+    }
+}
+
+/// The 403 of a request that no authorizer allowed. `<`, `>` and `&` are escaped, since browsers show this text.
+pub fn forbidden(attributes: &Attributes<'_>, reason: &str) -> Status {
+    let target = attributes.resource.unwrap_or_default();
+    let mut why = format!("User {} cannot {} ", quote(&attributes.user.name), attributes.verb);
+    if attributes.resource.is_none() {
+        why += &format!("path {}", quote(attributes.path));
+    } else {
+        let slash = if target.subresource.is_empty() { "" } else { "/" };
+        let resource = quote(&format!("{}{slash}{}", target.resource, target.subresource));
+        why += &format!("resource {resource} in API group {}", quote(target.group));
+        why += &match target.namespace {
+            "" => " at the cluster scope".to_owned(),
+            namespace => format!(" in the namespace {}", quote(namespace)),
+        };
+    }
+    let mut why = why.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    if !reason.is_empty() {
+        why += ": ";
+        why += reason;
+    }
+    Status::forbidden(target.group, target.resource, target.name, &why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> User {
+        User { name: name.into(), ..User::default() }
+    }
+
+    #[test]
+    fn refusals_read_as_upstream() {
+        let anonymous = user("system:anonymous");
+        let cases = [
+            (
+                Some(Target { resource: "nodes", ..Target::default() }),
+                "list",
+                "nodes is forbidden: User \"system:anonymous\" cannot list resource \"nodes\" in API group \"\" at the cluster scope",
+            ),
+            (
+                Some(Target {
+                    group: "apps",
+                    resource: "deployments",
+                    subresource: "status",
+                    namespace: "x",
+                    name: "d",
+                    ..Target::default()
+                }),
+                "get",
+                "deployments.apps \"d\" is forbidden: User \"system:anonymous\" cannot get resource \"deployments/status\" in API group \"apps\" in the namespace \"x\"",
+            ),
+            (None, "get", "forbidden: User \"system:anonymous\" cannot get path \"/&lt;nope&gt;\""),
+        ];
+        for (resource, verb, text) in cases {
+            let attributes = Attributes { user: &anonymous, verb, path: "/<nope>", resource };
+            let status = forbidden(&attributes, "");
+            assert_eq!((status.code, status.message.as_str()), (403, text));
+        }
+    }
+
+    struct Fixed(Decision);
+    impl Authorizer for Fixed {
+        fn authorize<'a>(&'a self, _: &'a Attributes<'a>) -> Answer<'a, Decision> {
+            Answer::Now(self.0.clone())
+        }
+    }
+
+    async fn decide(ordered: Vec<Decision>, user: &User) -> Decision {
+        let ordered = ordered.into_iter().map(|decision| Arc::new(Fixed(decision)) as Arc<dyn Authorizer>).collect();
+        let attributes = Attributes { user, verb: "get", path: "/", resource: None };
+        Authorizers { ordered }.decide(&attributes).await
+    }
+
+    #[tokio::test]
+    async fn the_first_opinion_decides() {
+        use Decision::*;
+        let someone = user("a");
+        let text = String::from;
+        let allowed = decide(vec![NoOpinion(text("a")), Allow(text("b")), Deny(text("c"))], &someone).await;
+        assert_eq!(allowed, Allow(text("b")));
+        let denied = decide(vec![NoOpinion(text("a")), Deny(text("b")), Allow(text("c"))], &someone).await;
+        assert_eq!(denied, Deny(text("a\nb")));
+        assert_eq!(decide(vec![], &someone).await, NoOpinion(text("")));
+        let master = User { groups: vec![GROUP_MASTERS.into()], ..user("m") };
+        assert_eq!(decide(vec![Deny(text("b"))], &master).await, Allow(text("")));
+    }
+}
