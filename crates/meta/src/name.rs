@@ -19,9 +19,14 @@ const DNS1035_LABEL_RE: &str = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const QUALIFIED_NAME_RE: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const LABEL_VALUE_RE: &str = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?";
 
-/// `must be no more than N bytes`
+/// `must be no more than N bytes`: what upstream says of label keys and values.
 pub fn max_length_error(max: usize) -> String {
     format!("must be no more than {max} bytes")
+}
+
+/// `must be no more than N characters`: what upstream says of DNS names, although it counts bytes.
+pub fn max_characters_error(max: usize) -> String {
+    format!("must be no more than {max} characters")
 }
 
 /// `MSG (e.g. 'A',  or 'B', regex used for validation is 'RE')`: upstream's two spaces before "or".
@@ -73,7 +78,7 @@ fn is_name_part(s: &[u8]) -> bool {
 pub fn dns1123_label(s: &str) -> Vec<String> {
     let mut errs = Vec::new();
     if s.len() > DNS1123_LABEL_MAX {
-        errs.push(max_length_error(DNS1123_LABEL_MAX));
+        errs.push(max_characters_error(DNS1123_LABEL_MAX));
     }
     if !is_label(s.as_bytes(), lower_alnum) {
         // upstream says "subdomain" when the value would pass as one: a dot in a label is the usual slip
@@ -93,7 +98,7 @@ fn is_subdomain(s: &str) -> bool {
 pub fn dns1123_subdomain(s: &str) -> Vec<String> {
     let mut errs = Vec::new();
     if s.len() > DNS1123_SUBDOMAIN_MAX {
-        errs.push(max_length_error(DNS1123_SUBDOMAIN_MAX));
+        errs.push(max_characters_error(DNS1123_SUBDOMAIN_MAX));
     }
     if !is_subdomain(s) {
         errs.push(regex_error(DNS1123_SUBDOMAIN, DNS1123_SUBDOMAIN_RE, &["example.com"]));
@@ -104,7 +109,7 @@ pub fn dns1123_subdomain(s: &str) -> Vec<String> {
 pub fn dns1035_label(s: &str) -> Vec<String> {
     let mut errs = Vec::new();
     if s.len() > DNS1123_LABEL_MAX {
-        errs.push(max_length_error(DNS1123_LABEL_MAX));
+        errs.push(max_characters_error(DNS1123_LABEL_MAX));
     }
     if !is_label(s.as_bytes(), |b| b.is_ascii_lowercase()) {
         errs.push(regex_error(DNS1035_LABEL, DNS1035_LABEL_RE, &["my-name", "abc-123"]));
@@ -129,7 +134,7 @@ pub fn qualified_name(s: &str) -> Vec<String> {
         _ => {
             let msg = regex_error(QUALIFIED_NAME, QUALIFIED_NAME_RE, &["MyName", "my.name", "123-abc"]);
             return vec![format!(
-                "a qualified name {msg} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+                "a valid label key {msg} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
             )];
         }
     };
@@ -175,7 +180,8 @@ pub fn path_segment_prefix(s: &str) -> Vec<String> {
 /// `mask_trailing_dash` lets a generateName end with dashes: the random suffix follows.
 pub fn mask_trailing_dash(name: &str) -> String {
     match name.strip_suffix('-') {
-        Some(rest) if name.len() > 1 => format!("{}a", rest),
+        // upstream cuts one character more than it replaces
+        Some(rest) if name.len() > 1 => format!("{}a", rest.get(..rest.len() - 1).unwrap_or(rest)),
         _ => name.to_string(),
     }
 }

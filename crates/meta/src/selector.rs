@@ -44,7 +44,7 @@ impl Requirement {
         let mut errs = ErrorList::new();
         let bad = name::qualified_name(key);
         if !bad.is_empty() {
-            errs.invalid(&Path::new("key"), key, &label_key_error(&bad));
+            errs.invalid(&Path::new("key"), key, &bad.join("; "));
         }
         let path = Path::new("values");
         let shown = || Shown(format!("[{}]", values.iter().map(|v| crate::field::quote(v)).collect::<Vec<_>>().join(",")));
@@ -204,10 +204,6 @@ impl LabelSelector {
     }
 }
 
-fn label_key_error(messages: &[String]) -> String {
-    messages.join("; ").replacen("name part must consist", "a valid label key must consist", 1)
-}
-
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Token {
     Error,
@@ -340,7 +336,7 @@ impl<'a> Parser<'a> {
         let bad = name::qualified_name(key);
         if !bad.is_empty() {
             let mut errs = ErrorList::new();
-            errs.invalid(&Path::root(), key, &label_key_error(&bad));
+            errs.invalid(&Path::root(), key, &bad.join("; "));
             return Err(errs.message());
         }
         if negated {
