@@ -93,6 +93,8 @@ pub struct Strategy {
     pub graceful_delete: bool,
     /// Objects expire after --event-ttl (events).
     pub expires: bool,
+    /// Upstream's own update validation checks metadata in full once more, which shows in repeated causes.
+    pub metadata_checked_again: bool,
 }
 
 impl Default for Strategy {
@@ -110,6 +112,7 @@ impl Default for Strategy {
             reset_fields: &[],
             graceful_delete: false,
             expires: false,
+            metadata_checked_again: false,
         }
     }
 }

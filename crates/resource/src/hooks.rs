@@ -29,6 +29,19 @@ pub trait Hooks: Send + Sync {
     /// Texts for Warning headers; `old` is `None` on create.
     fn warn(&self, _ctx: &Context, _object: &Value, _old: Option<&Value>, _warnings: &mut Vec<String>) {}
 
+    /// How long a delete waits, for kinds whose strategy says `graceful_delete`; `requested` is never negative.
+    fn grace_period_seconds(&self, _object: &Value, requested: Option<i64>) -> i64 {
+        requested.unwrap_or(0)
+    }
+
+    /// A delete was accepted: marks the object, which is written unless it is removed at once.
+    fn prepare_delete(&self, _ctx: &Context, _object: &mut Value) {}
+
+    /// Whether something besides metadata.finalizers keeps a deleted object (a namespace's spec.finalizers).
+    fn holds(&self, _object: &Value) -> bool {
+        false
+    }
+
     /// After validation: objects to write in the same commit (an allocated address, say), and changes that depend on
     /// the rest of the cluster. `object` is `None` on delete, `old` is `None` on create.
     fn plan_side_writes(

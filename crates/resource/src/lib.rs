@@ -5,6 +5,7 @@ mod builtin;
 mod context;
 mod descriptor;
 mod hooks;
+pub mod rules;
 
 pub use builtin::{ALL_VERBS, PART_VERBS};
 pub use context::{Context, Reader, User};
