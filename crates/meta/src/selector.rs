@@ -47,7 +47,8 @@ impl Requirement {
             errs.invalid(&Path::new("key"), key, &bad.join("; "));
         }
         let path = Path::new("values");
-        let shown = || Shown(format!("[{}]", values.iter().map(|v| crate::field::quote(v)).collect::<Vec<_>>().join(",")));
+        let shown =
+            || Shown(format!("[{}]", values.iter().map(|v| crate::field::quote(v)).collect::<Vec<_>>().join(",")));
         match operator {
             Operator::In | Operator::NotIn if values.is_empty() => {
                 errs.invalid(&path, shown(), "for 'in', 'notin' operators, values set can't be empty");
@@ -259,7 +260,11 @@ fn scan(text: &str) -> Vec<(Token, &str)> {
         let symbols = run(at, is_symbol);
         let end = if symbols > at {
             // the longest symbol that the run begins with
-            [2, 1].into_iter().map(|n| at + n).find(|e| *e <= symbols && symbol(&text[at..*e]).is_some()).unwrap_or(symbols)
+            [2, 1]
+                .into_iter()
+                .map(|n| at + n)
+                .find(|e| *e <= symbols && symbol(&text[at..*e]).is_some())
+                .unwrap_or(symbols)
         } else {
             run(at, |b| !is_symbol(b) && !is_space(b))
         };
@@ -533,8 +538,22 @@ mod tests {
     fn label_selectors_select() {
         let labels = value!({"app": "x", "tier": "fe", "num": "5", "empty": ""});
         for yes in [
-            "", "app=x", "app==x", "app!=y", "app in (x,z)", "app notin (y)", "tier", "!nope", "num>3", "num<10,num>4",
-            "empty=", "empty in (,a)", "nope!=x", "app=x,tier in (fe),!gone", " app = x ", "empty in ()",
+            "",
+            "app=x",
+            "app==x",
+            "app!=y",
+            "app in (x,z)",
+            "app notin (y)",
+            "tier",
+            "!nope",
+            "num>3",
+            "num<10,num>4",
+            "empty=",
+            "empty in (,a)",
+            "nope!=x",
+            "app=x,tier in (fe),!gone",
+            " app = x ",
+            "empty in ()",
         ] {
             assert!(selects(yes, &labels), "{yes}");
         }
@@ -554,7 +573,10 @@ mod tests {
             ("!", "unable to parse requirement: found '', expected: identifier"),
             ("app=!x", "unable to parse requirement: found '!', expected: identifier"),
             ("app,,tier", "found ',', expected: identifier after ','"),
-            ("a>b", "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer"),
+            (
+                "a>b",
+                "unable to parse requirement: values[0]: Invalid value: \"b\": for 'Gt', 'Lt' operators, the value must be an integer",
+            ),
         ] {
             assert_eq!(LabelSelector::parse(text), Err(error.to_string()), "{text}");
         }

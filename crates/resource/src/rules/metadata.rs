@@ -209,7 +209,10 @@ pub fn validate_field_manager(manager: &str, path: &Path, errs: &mut ErrorList) 
 
 /// Go's unicode.IsPrint, near enough: of white space only the ASCII space is printable, controls are not.
 fn is_printable(c: char) -> bool {
-    c == ' ' || !(c.is_control() || c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}'))
+    c == ' '
+        || !(c.is_control()
+            || c.is_whitespace()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}'))
 }
 
 #[cfg(test)]
@@ -227,23 +230,27 @@ mod tests {
     fn metadata_is_judged_field_by_field() {
         assert!(messages(value!({"name": "a.b", "namespace": "c", "labels": {"x/y": "z"}})).is_empty());
         assert_eq!(messages(value!({"namespace": "c"})), ["metadata.name"]);
-        assert_eq!(messages(value!({"name": "A", "generateName": "B_", "namespace": "c"})), [
-            "metadata.generateName",
-            "metadata.name"
-        ]);
-        assert_eq!(messages(value!({"name": "a", "namespace": "c", "labels": {"a b": "c d"}})), [
-            "metadata.labels",
-            "metadata.labels"
-        ]);
-        assert_eq!(messages(value!({"name": "a", "namespace": "c", "finalizers": ["orphan", "foregroundDeletion"]})), [
-            "metadata.finalizers"
-        ]);
-        assert_eq!(messages(value!({"name": "a", "namespace": "c", "ownerReferences": [{}]})), [
-            "metadata.ownerReferences.apiVersion",
-            "metadata.ownerReferences.kind",
-            "metadata.ownerReferences.name",
-            "metadata.ownerReferences.uid"
-        ]);
+        assert_eq!(
+            messages(value!({"name": "A", "generateName": "B_", "namespace": "c"})),
+            ["metadata.generateName", "metadata.name"]
+        );
+        assert_eq!(
+            messages(value!({"name": "a", "namespace": "c", "labels": {"a b": "c d"}})),
+            ["metadata.labels", "metadata.labels"]
+        );
+        assert_eq!(
+            messages(value!({"name": "a", "namespace": "c", "finalizers": ["orphan", "foregroundDeletion"]})),
+            ["metadata.finalizers"]
+        );
+        assert_eq!(
+            messages(value!({"name": "a", "namespace": "c", "ownerReferences": [{}]})),
+            [
+                "metadata.ownerReferences.apiVersion",
+                "metadata.ownerReferences.kind",
+                "metadata.ownerReferences.name",
+                "metadata.ownerReferences.uid"
+            ]
+        );
     }
 
     #[test]

@@ -44,9 +44,12 @@ fn has_moved(generation: Generation, object: &Value, old: &Value) -> bool {
 /// uid when the client sent none; creation and deletion times always; the grace period when it was taken away.
 fn restore_system_fields(object: &mut Value, old: &Value) {
     let metadata = object.entry("metadata");
-    for (field, always) in
-        [("uid", false), ("creationTimestamp", true), ("deletionTimestamp", true), ("deletionGracePeriodSeconds", false)]
-    {
+    for (field, always) in [
+        ("uid", false),
+        ("creationTimestamp", true),
+        ("deletionTimestamp", true),
+        ("deletionGracePeriodSeconds", false),
+    ] {
         let stored = &old["metadata"][field];
         if !stored.is_null() && (always || metadata[field].is_empty()) {
             metadata.set(field, stored);
