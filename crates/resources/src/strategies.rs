@@ -16,6 +16,7 @@ pub const SPEC_AND_STATUS: Strategy = Strategy {
     reset_fields: &["status"],
     graceful_delete: false,
     expires: false,
+    metadata_checked_again: false,
 };
 
 /// The status subresource of such a kind: `spec` stays.

@@ -12,12 +12,9 @@ const METADATA_KEPT: &[&str] =
 /// Keeps what this endpoint may not change, lets the hooks prepare, and moves the generation.
 pub fn prepare_update(rules: &Rules, object: &mut Value, old: &Value) {
     keep(object, old, "metadata.generation");
-    for path in rules.strategy.keep_on_update {
-        if *path == "metadata" {
-            METADATA_KEPT.iter().for_each(|field| keep(object, old, &format!("metadata.{field}")));
-        } else {
-            keep(object, old, path);
-        }
+    rules.strategy.keep_on_update.iter().for_each(|path| keep(object, old, path));
+    if rules.strategy.reset_fields.contains(&"metadata") {
+        METADATA_KEPT.iter().for_each(|field| keep(object, old, &format!("metadata.{field}")));
     }
     rules.hooks.prepare_update(rules.ctx, object, old);
     if has_moved(rules.strategy.generation, object, old) {
