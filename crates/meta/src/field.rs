@@ -244,6 +244,24 @@ impl ErrorList {
         self.add(ErrorKind::Invalid, path, Some(value.into()), detail);
     }
 
+    /// As [`ErrorList::invalid`], once for each detail: what the checks of [`crate::name`] return.
+    pub fn invalid_each(&mut self, path: &Path, value: impl Into<Shown>, details: Vec<String>) {
+        if details.is_empty() {
+            return;
+        }
+        let shown = value.into();
+        for detail in details {
+            self.invalid(path, shown.clone(), &detail);
+        }
+    }
+
+    /// `Invalid value: N: must be greater than or equal to 0` when it is negative.
+    pub fn non_negative(&mut self, path: &Path, n: i64) {
+        if n < 0 {
+            self.invalid(path, n, "must be greater than or equal to 0");
+        }
+    }
+
     /// `Invalid value: VALUE: detail`, of the wrong type.
     pub fn type_invalid(&mut self, path: &Path, value: impl Into<Shown>, detail: &str) {
         self.add(ErrorKind::TypeInvalid, path, Some(value.into()), detail);
@@ -274,6 +292,16 @@ impl ErrorList {
     /// `Duplicate value: VALUE`
     pub fn duplicate(&mut self, path: &Path, value: impl Into<Shown>) {
         self.add(ErrorKind::Duplicate, path, Some(value.into()), "");
+    }
+
+    /// `Duplicate value: VALUE: detail`
+    pub fn duplicate_because(&mut self, path: &Path, value: impl Into<Shown>, detail: &str) {
+        self.add(ErrorKind::Duplicate, path, Some(value.into()), detail);
+    }
+
+    /// `Not found: VALUE: detail`
+    pub fn not_found_because(&mut self, path: &Path, value: impl Into<Shown>, detail: &str) {
+        self.add(ErrorKind::NotFound, path, Some(value.into()), detail);
     }
 
     /// `Not found: VALUE`

@@ -177,6 +177,114 @@ pub fn path_segment_prefix(s: &str) -> Vec<String> {
     ["/", "%"].iter().filter(|c| s.contains(**c)).map(|c| format!("may not contain '{c}'")).collect()
 }
 
+/// As [`dns1123_subdomain`], underscores allowed: DNS search domains.
+pub fn dns1123_subdomain_with_underscore(s: &str) -> Vec<String> {
+    let mut errs = Vec::new();
+    if s.len() > DNS1123_SUBDOMAIN_MAX {
+        errs.push(max_characters_error(DNS1123_SUBDOMAIN_MAX));
+    }
+    let is_label = |label: &str| match label.strip_prefix('_').unwrap_or(label).as_bytes() {
+        [] => false,
+        [b] => lower_alnum(*b),
+        [b, inner @ .., e] => {
+            lower_alnum(*b) && lower_alnum(*e) && inner.iter().all(|&b| lower_alnum(b) || matches!(b, b'-' | b'_'))
+        }
+    };
+    if !s.split('.').all(is_label) {
+        let msg = DNS1123_SUBDOMAIN.replace("'-' or '.'", "'_', '-' or '.'");
+        let label = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+        errs.push(regex_error(&msg, &format!(r"{label}(\.{label})*"), &["example.com"]));
+    }
+    errs
+}
+
+/// The number of a port.
+pub fn port_number(port: i64) -> Vec<String> {
+    in_range(port, 1, 65535)
+}
+
+/// A user's or group's number.
+pub fn user_id(id: i64) -> Vec<String> {
+    in_range(id, 0, i32::MAX.into())
+}
+
+/// `must be between LO and HI, inclusive` when it is not.
+pub fn in_range(n: i64, lo: i64, hi: i64) -> Vec<String> {
+    if (lo..=hi).contains(&n) { Vec::new() } else { vec![inclusive_range_error(lo, hi)] }
+}
+
+/// The name of a port (IANA service name).
+pub fn port_name(s: &str) -> Vec<String> {
+    let mut errs = Vec::new();
+    if s.len() > 15 {
+        errs.push(max_characters_error(15));
+    }
+    if s.is_empty() || !s.bytes().all(|b| lower_alnum(b) || b == b'-') {
+        errs.push("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)".into());
+    }
+    if !s.bytes().any(|b| b.is_ascii_lowercase()) {
+        errs.push("must contain at least one letter (a-z)".into());
+    }
+    if s.contains("--") {
+        errs.push("must not contain consecutive hyphens".into());
+    }
+    if s.starts_with('-') || s.ends_with('-') {
+        errs.push("must not begin or end with a hyphen".into());
+    }
+    errs
+}
+
+/// The name of an HTTP header.
+pub fn http_header_name(s: &str) -> Vec<String> {
+    if !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        return Vec::new();
+    }
+    let msg = "a valid HTTP header must consist of alphanumeric characters or '-'";
+    vec![regex_error(msg, "[-A-Za-z0-9]+", &["X-Header-Name"])]
+}
+
+/// The name of an environment variable, with the relaxed rule.
+pub fn env_var_name(s: &str) -> Vec<String> {
+    let mut errs = Vec::new();
+    if s.is_empty() {
+        errs.push("environment variable name must be non-empty".into());
+    }
+    if !s.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'=') {
+        errs.push(
+            "a valid environment variable name must consist only of printable ASCII characters other than '='".into(),
+        );
+    }
+    errs
+}
+
+/// A key of a ConfigMap's or Secret's data.
+pub fn config_map_key(s: &str) -> Vec<String> {
+    let mut errs = Vec::new();
+    if s.len() > DNS1123_SUBDOMAIN_MAX {
+        errs.push(max_characters_error(DNS1123_SUBDOMAIN_MAX));
+    }
+    if s.is_empty() || !s.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+        let msg = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
+        errs.push(regex_error(msg, "[-._a-zA-Z0-9]+", &["key.name", "KEY_NAME", "key-name"]));
+    }
+    match s {
+        "." | ".." => errs.push(format!("must not be '{s}'")),
+        _ if s.starts_with("..") => errs.push("must not start with '..'".into()),
+        _ => {}
+    }
+    errs
+}
+
+/// `N%`
+pub fn percent(s: &str) -> Vec<String> {
+    let digits = s.strip_suffix('%').unwrap_or("");
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Vec::new();
+    }
+    let msg = "a valid percent string must be a numeric string followed by an ending '%'";
+    vec![regex_error(msg, "[0-9]+%", &["1%", "93%"])]
+}
+
 /// `mask_trailing_dash` lets a generateName end with dashes: the random suffix follows.
 pub fn mask_trailing_dash(name: &str) -> String {
     match name.strip_suffix('-') {

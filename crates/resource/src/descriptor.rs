@@ -68,6 +68,7 @@ pub trait Convert: Send + Sync {
     /// Served version → storage version, apiVersion and kind included.
     fn to_storage(&self, object: Value) -> Value;
     /// Storage version → served version, apiVersion and kind included.
+    #[allow(clippy::wrong_self_convention)]
     fn from_storage(&self, object: Value) -> Value;
 }
 

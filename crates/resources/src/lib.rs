@@ -22,6 +22,7 @@ mod networking;
 mod node;
 mod policy;
 mod rbac;
+mod rules;
 mod scheduling;
 mod storage;
 mod strategies;
