@@ -84,6 +84,7 @@ pub enum ErrorKind {
     Forbidden,
     TooLong,
     TooMany,
+    TooFew,
     Internal,
     TypeInvalid,
 }
@@ -100,6 +101,7 @@ impl ErrorKind {
             ErrorKind::Forbidden => "FieldValueForbidden",
             ErrorKind::TooLong => "FieldValueTooLong",
             ErrorKind::TooMany => "FieldValueTooMany",
+            ErrorKind::TooFew => "FieldValueTooFew",
             ErrorKind::Internal => "InternalError",
             ErrorKind::TypeInvalid => "FieldValueTypeInvalid",
         }
@@ -115,6 +117,7 @@ impl ErrorKind {
             ErrorKind::Forbidden => "Forbidden",
             ErrorKind::TooLong => "Too long",
             ErrorKind::TooMany => "Too many",
+            ErrorKind::TooFew => "Too few",
             ErrorKind::Internal => "Internal error",
         }
     }
@@ -320,6 +323,23 @@ impl ErrorList {
         let unit = if max == 1 { "item" } else { "items" };
         let shown = Shown(actual.to_string());
         self.add(ErrorKind::TooMany, path, Some(shown), &format!("must have at most {max} {unit}"));
+    }
+
+    /// `Too few: N: must have at least MIN items`
+    pub fn too_few(&mut self, path: &Path, actual: usize, min: usize) {
+        let unit = if min == 1 { "item" } else { "items" };
+        self.add(ErrorKind::TooFew, path, Some(Shown(actual.to_string())), &format!("must have at least {min} {unit}"));
+    }
+
+    /// `Too long: may not be more than MAX characters`
+    pub fn too_long_characters(&mut self, path: &Path, max: usize) {
+        let unit = if max == 1 { "character" } else { "characters" };
+        self.add(ErrorKind::TooLong, path, None, &format!("may not be more than {max} {unit}"));
+    }
+
+    /// `Invalid value: detail`, the value itself not shown.
+    pub fn invalid_omitted(&mut self, path: &Path, detail: &str) {
+        self.add(ErrorKind::Invalid, path, None, detail);
     }
 
     /// `Internal error: detail`

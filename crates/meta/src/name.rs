@@ -127,7 +127,8 @@ pub fn qualified_name(s: &str) -> Vec<String> {
             if prefix.is_empty() {
                 errs.push("prefix part must be non-empty".into());
             } else {
-                errs.extend(dns1123_subdomain(prefix).into_iter().map(|e| format!("prefix part {e}")));
+                let bytes = |e: String| format!("prefix part {}", e.replace("253 characters", "253 bytes"));
+                errs.extend(dns1123_subdomain(prefix).into_iter().map(bytes));
             }
             name
         }
@@ -271,6 +272,19 @@ pub fn config_map_key(s: &str) -> Vec<String> {
         "." | ".." => errs.push(format!("must not be '{s}'")),
         _ if s.starts_with("..") => errs.push("must not start with '..'".into()),
         _ => {}
+    }
+    errs
+}
+
+/// `*.` and a subdomain.
+pub fn wildcard_subdomain(s: &str) -> Vec<String> {
+    let mut errs = Vec::new();
+    if s.len() > DNS1123_SUBDOMAIN_MAX {
+        errs.push(max_characters_error(DNS1123_SUBDOMAIN_MAX));
+    }
+    if !s.strip_prefix("*.").is_some_and(is_subdomain) {
+        let msg = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character";
+        errs.push(regex_error(msg, &format!(r"\*\.{DNS1123_SUBDOMAIN_RE}"), &["*.example.com"]));
     }
     errs
 }

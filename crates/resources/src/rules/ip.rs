@@ -179,6 +179,35 @@ pub fn warn_cidr(value: &str, path: &Path, warnings: &mut Vec<String>) {
     }
 }
 
+/// What an address that others use may not be: unspecified, loopback or link-local
+/// (upstream: ValidateNonSpecialIP).
+pub fn validate_not_special(text: &str, path: &Path, errs: &mut ErrorList) {
+    let Some(ip) = parse_sloppy(text) else {
+        errs.invalid(path, text, "must be a valid IP address");
+        return;
+    };
+    let ip = match ip {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        v4 => v4,
+    };
+    let (link_local, link_local_multicast) = match ip {
+        IpAddr::V4(ip) => (ip.is_link_local(), ip.octets().starts_with(&[224, 0, 0])),
+        IpAddr::V6(ip) => (ip.segments()[0] & 0xffc0 == 0xfe80, ip.segments()[0] & 0xff0f == 0xff02),
+    };
+    if ip.is_unspecified() {
+        errs.invalid(path, text, &format!("may not be unspecified ({})", quote(text)));
+    }
+    if ip.is_loopback() {
+        errs.invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)");
+    }
+    if link_local {
+        errs.invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)");
+    }
+    if link_local_multicast {
+        errs.invalid(path, text, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,7 @@
 //! Rules on parts that objects of many kinds have.
 
+pub mod immutable;
 pub mod ip;
 pub mod label_selector;
+pub mod port;
+pub mod quantity;
