@@ -1,0 +1,72 @@
+//! What the server says about itself: discovery and OpenAPI, made by loops over descriptors and their schemas.
+//!
+//! Everything here is a pure function of the descriptors, so a custom resource is published by the same lines as a
+//! built-in. Nothing is built before it is asked for; whoever asks decides how long to keep it.
+
+mod aggregated;
+mod discovery;
+mod document;
+mod groups;
+
+pub use document::Document;
+pub use groups::Service;
+
+use groups::Group;
+use meta::Value;
+use resource::Descriptor;
+use std::sync::Arc;
+
+/// The published documents of a set of resources. Cheap to make; make a new one when the set changes.
+pub struct Documents {
+    descriptors: Vec<Arc<Descriptor>>,
+    groups: Vec<Group>,
+}
+
+impl Documents {
+    /// Documents of the resources that this server serves itself, built-in and custom.
+    pub fn new(descriptors: &[Arc<Descriptor>]) -> Documents {
+        Documents::with_services(descriptors, &[])
+    }
+
+    /// As [`Documents::new`], and `services`, the group versions that other servers serve behind this one.
+    /// They appear in the list of groups; their own documents are theirs to make.
+    pub fn with_services(descriptors: &[Arc<Descriptor>], services: &[Service]) -> Documents {
+        Documents { descriptors: descriptors.to_vec(), groups: groups::groups(descriptors, services) }
+    }
+
+    /// `GET /api`: an APIVersions. `server_address` is "host:port".
+    pub fn api_versions(&self, server_address: &str) -> Value {
+        discovery::api_versions(server_address)
+    }
+
+    /// `GET /apis`: an APIGroupList, in order of priority.
+    pub fn group_list(&self) -> Value {
+        discovery::group_list(&self.groups)
+    }
+
+    /// `GET /apis/{group}`: an APIGroup; `None` when nothing is served there.
+    pub fn group(&self, group: &str) -> Option<Value> {
+        self.groups.iter().find(|g| g.name == group && !group.is_empty()).map(discovery::group)
+    }
+
+    /// `GET /api/v1` ("" and "v1") and `GET /apis/{group}/{version}`: an APIResourceList; `None` when this server serves nothing there.
+    pub fn resource_list(&self, group: &str, version: &str) -> Option<Value> {
+        discovery::resource_list(&self.descriptors, group, version)
+    }
+
+    /// `GET /api` with `Accept: …;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList`. Other versions are answered with 406.
+    pub fn aggregated_core(&self) -> Document {
+        Document::json(&aggregated::group_discovery_list(
+            &self.descriptors,
+            self.groups.iter().filter(|g| g.name.is_empty()),
+        ))
+    }
+
+    /// `GET /apis`, aggregated.
+    pub fn aggregated_groups(&self) -> Document {
+        Document::json(&aggregated::group_discovery_list(
+            &self.descriptors,
+            self.groups.iter().filter(|g| !g.name.is_empty()),
+        ))
+    }
+}
