@@ -151,10 +151,10 @@ impl Descriptor {
     }
 
     /// This version is served by conversion from another that is stored.
-    pub fn stored_as(mut self, storage: Gvk, convert: &'static dyn Convert) -> Self {
+    pub fn stored_as(mut self, storage: Gvk, convert: impl Convert + 'static) -> Self {
         self.storage_type_id = kind_type(&self.schema, &storage);
         self.storage = storage;
-        self.convert = Some(convert);
+        self.convert = Some(Arc::new(convert));
         self
     }
 

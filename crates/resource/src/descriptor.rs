@@ -56,7 +56,7 @@ pub struct Descriptor {
     pub subresources: Vec<Subresource>,
     pub hooks: Arc<dyn Hooks>,
     /// Set on entries whose served version is not the storage version.
-    pub convert: Option<&'static dyn Convert>,
+    pub convert: Option<Arc<dyn Convert>>,
     /// `Warning: 299` text on every use of a deprecated version; "" otherwise.
     pub deprecation: Str,
     /// May be listed under Accept: application/vnd.kubernetes.protobuf. False for custom resources.

@@ -3,6 +3,7 @@
 //! CustomResourceDefinition's types are compiled at run time into the same form.
 
 mod builtin;
+mod copy;
 pub mod facts;
 
 pub use builtin::builtin;

@@ -4,14 +4,14 @@ use meta::{Map, Value, value};
 use resource::Convert;
 
 /// v1 ↔ v2.
-pub static V1: V1Conversion = V1Conversion;
 
-pub struct V1Conversion;
+
+pub struct V1;
 
 /// What v1 asks for when it says nothing.
 const CPU_PERCENT_DEFAULT: i64 = 80;
 
-impl Convert for V1Conversion {
+impl Convert for V1 {
     fn to_storage(&self, mut object: Value) -> Value {
         object.set("apiVersion", "autoscaling/v2");
         let target = object.entry("spec").remove("targetCPUUtilizationPercentage");

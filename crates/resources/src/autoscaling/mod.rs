@@ -10,7 +10,7 @@ use schema::Schema;
 use std::sync::Arc;
 
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
-    let v1 = descriptor(schema, "v1").stored_as(Gvk::new("autoscaling", "v2", "HorizontalPodAutoscaler"), &convert::V1);
+    let v1 = descriptor(schema, "v1").stored_as(Gvk::new("autoscaling", "v2", "HorizontalPodAutoscaler"), convert::V1);
     vec![v1, descriptor(schema, "v2")]
 }
 

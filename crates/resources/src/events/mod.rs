@@ -16,7 +16,7 @@ fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .short_names(&["ev"])
         .storage_version_hash("r2yiGXH7wu8=")
         .strategy(event::strategy())
-        .stored_as(Gvk::new("", "v1", "Event"), &Newer)
+        .stored_as(Gvk::new("", "v1", "Event"), Newer)
         .select_field("reason")
         .select_value("reportingController", SelectValue::Path("reportingComponent".into()))
         .select_field("type")

@@ -1,0 +1,225 @@
+//! From a stored CustomResourceDefinition to descriptors.
+
+use crate::compile;
+use crate::hooks::{CustomHooks, StatusHooks, Version};
+use crate::validate::Patterns;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use meta::{Gvk, Str, Value};
+use resource::{
+    Column, Convert, DefaultGc, Descriptor, Generation, NameRule, PART_VERBS, ScaleSelector, SelectField, SelectValue,
+    Strategy, Subresource, SubresourceKind, Verb,
+};
+use schema::Schema;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// Discovery lists custom resources' verbs in this order.
+const VERBS: &[Verb] = &[
+    Verb::Delete,
+    Verb::DeleteCollection,
+    Verb::Get,
+    Verb::List,
+    Verb::Patch,
+    Verb::Create,
+    Verb::Update,
+    Verb::Watch,
+];
+
+/// One descriptor for each served version. The names are those that were accepted, so that a definition whose names
+/// are in conflict serves nothing. Metadata's types come from `builtin`. The error says what a stored definition lacks.
+pub fn descriptors(definition: &Value, builtin: &Schema) -> Result<Vec<Descriptor>, String> {
+    let versions = definition["spec"]["versions"].items();
+    let storage = versions.iter().find(|version| version["storage"].bool()).ok_or("no version is stored")?;
+    let served = versions.iter().filter(|version| version["served"].bool());
+    served.map(|version| descriptor(definition, version, storage, builtin)).collect()
+}
+
+fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Schema) -> Result<Descriptor, String> {
+    let spec = &definition["spec"];
+    let names = &definition["status"]["acceptedNames"];
+    let group = Str::from(spec["group"].str());
+    let kind = Str::from(names["kind"].str());
+    let name = Str::from(version["name"].str());
+    let storage_gvk = Gvk { group: group.clone(), version: storage["name"].str().into(), kind: kind.clone() };
+    let object_meta = builtin.named(compile::OBJECT_META).ok_or("the built-in schema has no ObjectMeta")?;
+    let mut schema = Schema::default();
+    let object_meta = schema.copy(builtin, object_meta);
+    let node = &version["schema"]["openAPIV3Schema"];
+    let type_name = format!("{}.{name}.{kind}", reversed(&group));
+    let type_id = compile::object(&mut schema, &type_name, node, object_meta);
+    let rules = Arc::new(Version {
+        kind: kind.clone(),
+        node: node.clone(),
+        patterns: Patterns::of(node),
+        has_status: version["subresources"].get("status").is_some(),
+    });
+    let convert = (storage_gvk.version != name).then(|| convert(&group, &name, &storage_gvk.version));
+    let texts = |list: &Value| list.items().iter().map(|item| Str::from(item.str())).collect::<Vec<Str>>();
+    Ok(Descriptor {
+        version: name.clone(),
+        list_kind: names["listKind"].str().into(),
+        plural: names["plural"].str().into(),
+        singular: names["singular"].str().into(),
+        short_names: texts(&names["shortNames"]),
+        categories: texts(&names["categories"]),
+        namespaced: spec["scope"].str() == "Namespaced",
+        verbs: VERBS.to_vec(),
+        schema: Arc::new(schema),
+        type_id,
+        storage: storage_gvk.clone(),
+        storage_type_id: type_id,
+        storage_prefix: format!("/registry/{group}/{}", names["plural"].str()).into(),
+        stored_as_json: true,
+        storage_version_hash: storage_version_hash(&storage_gvk).into(),
+        strategy: strategy(),
+        columns: columns(version),
+        cells: None,
+        select_fields: select_fields(version),
+        subresources: subresources(version, &group, &name, &kind, &rules),
+        hooks: Arc::new(CustomHooks(rules)),
+        convert,
+        deprecation: deprecation(version, &group, &name, &kind),
+        protobuf: false,
+        group,
+        kind,
+    })
+}
+
+/// `sc.example.com` → `com.example.sc`, as OpenAPI names types.
+fn reversed(group: &str) -> String {
+    group.split('.').rev().collect::<Vec<&str>>().join(".")
+}
+
+fn strategy() -> Strategy {
+    Strategy {
+        unconditional_update: false,
+        generation: Generation::Hooks,
+        default_gc: DefaultGc::Background,
+        name: NameRule::Subdomain,
+        ..Strategy::default()
+    }
+}
+
+fn deprecation(version: &Value, group: &str, name: &str, kind: &str) -> Str {
+    if !version["deprecated"].bool() {
+        return Str::default();
+    }
+    match version["deprecationWarning"].as_str() {
+        Some(text) => text.into(),
+        None => format!("{group}/{name} {kind} is deprecated").into(),
+    }
+}
+
+/// Versions without a conversion webhook differ in nothing but their apiVersion.
+struct SameContent {
+    served: Str,
+    stored: Str,
+}
+
+impl Convert for SameContent {
+    fn to_storage(&self, mut object: Value) -> Value {
+        object.set("apiVersion", &self.stored);
+        object
+    }
+
+    fn from_storage(&self, mut object: Value) -> Value {
+        object.set("apiVersion", &self.served);
+        object
+    }
+}
+
+fn convert(group: &str, served: &str, stored: &str) -> Arc<dyn Convert> {
+    let api_version = |version| meta::gvk::api_version(group, version);
+    Arc::new(SameContent { served: api_version(served), stored: api_version(stored) })
+}
+
+fn columns(version: &Value) -> Vec<Column> {
+    let column = |c: &Value| Column {
+        name: c["name"].str().into(),
+        kind: c["type"].str().into(),
+        format: c["format"].str().into(),
+        description: c["description"].str().into(),
+        priority: c["priority"].int() as i32,
+        json_path: c["jsonPath"].str().into(),
+    };
+    version["additionalPrinterColumns"].items().iter().map(column).collect()
+}
+
+/// `.spec.color` → `spec.color`
+fn dotted(json_path: &str) -> Str {
+    json_path.trim_start_matches('.').into()
+}
+
+fn select_fields(version: &Value) -> Vec<SelectField> {
+    let field = |f: &Value| {
+        let path = dotted(f["jsonPath"].str());
+        SelectField { name: path.clone(), value: SelectValue::Path(path) }
+    };
+    version["selectableFields"].items().iter().map(field).collect()
+}
+
+fn subresources(version: &Value, group: &str, name: &str, kind: &str, rules: &Arc<Version>) -> Vec<Subresource> {
+    let mut list = Vec::new();
+    let declared = &version["subresources"];
+    if rules.has_status {
+        list.push(Subresource {
+            name: "status".into(),
+            kind: Gvk::new(group, name, kind),
+            verbs: PART_VERBS.to_vec(),
+            does: SubresourceKind::Part { strategy: strategy(), hooks: Arc::new(StatusHooks(rules.clone())) },
+        });
+    }
+    if let Some(scale) = declared.get("scale") {
+        list.push(Subresource {
+            name: "scale".into(),
+            kind: Gvk::new("autoscaling", "v1", "Scale"),
+            verbs: PART_VERBS.to_vec(),
+            does: SubresourceKind::Scale {
+                spec_replicas: dotted(scale["specReplicasPath"].str()),
+                status_replicas: dotted(scale["statusReplicasPath"].str()),
+                selector: ScaleSelector::Text(dotted(scale["labelSelectorPath"].str())),
+            },
+        });
+    }
+    list
+}
+
+/// base64 of the first eight bytes of SHA-256 over "group/version/kind".
+fn storage_version_hash(gvk: &Gvk) -> String {
+    let digest = Sha256::digest(format!("{}/{}/{}", gvk.group, gvk.version, gvk.kind));
+    STANDARD.encode(digest.get(..8).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meta::value;
+
+    #[test]
+    fn a_definition_becomes_a_descriptor() {
+        let definition = value!({
+            "spec": {"group": "sc.example.com", "scope": "Namespaced", "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+                    "spec": {"type": "object", "properties": {"ports": {
+                        "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["p"],
+                        "items": {"type": "object", "properties": {"p": {"type": "integer"}}}
+                    }}}
+                }}},
+                "subresources": {"status": {}},
+                "selectableFields": [{"jsonPath": ".spec.color"}]
+            }]},
+            "status": {"acceptedNames": {"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"}}
+        });
+        let list = descriptors(&definition, &schema::builtin()).unwrap();
+        let [thing] = list.as_slice() else { panic!("one version is served") };
+        assert_eq!(thing.storage_prefix, "/registry/sc.example.com/things");
+        assert_eq!(thing.select_fields[0].name, "spec.color");
+        assert_eq!(thing.subresources.len(), 1);
+        let ty = thing.schema.ty(thing.type_id);
+        let schema::Shape::Object(spec) = &ty.field("spec").unwrap().shape else { panic!("spec is an object") };
+        let ports = thing.schema.ty(*spec).field("ports").unwrap();
+        assert_eq!(ports.list_type, Some(schema::ListType::Map(vec!["p".into()])));
+    }
+}

@@ -1,0 +1,102 @@
+//! A custom resource's rules, run from its structural schema.
+
+use crate::defaults::prepare_defaults;
+use crate::list_type::validate_uniqueness;
+use crate::validate::{Patterns, Validator};
+use meta::Value;
+use meta::field::{ErrorList, Path};
+use resource::{Context, Hooks};
+use std::sync::Arc;
+
+/// What the hooks of one version share.
+pub struct Version {
+    pub kind: meta::Str,
+    pub node: Value,
+    pub patterns: Patterns,
+    pub has_status: bool,
+}
+
+/// The main resource.
+pub struct CustomHooks(pub Arc<Version>);
+
+/// `/status`: everything but status stays as it is stored, metadata too.
+pub struct StatusHooks(pub Arc<Version>);
+
+impl Version {
+    fn validate(&self, object: &Value, old: Option<&Value>, errs: &mut ErrorList) {
+        if object["kind"].str() != self.kind {
+            errs.invalid(&Path::new("kind"), object["kind"].str(), &format!("must be {}", self.kind));
+        }
+        Validator { patterns: &self.patterns }.validate(&self.node, object, old, "", errs);
+        validate_uniqueness(&self.node, object, &Path::root(), errs);
+    }
+}
+
+/// Does anything but metadata differ?
+fn has_moved(object: &Value, old: &Value) -> bool {
+    let content = |v: &Value| {
+        v.entries().filter(|(key, _)| *key != "metadata").map(|(k, v)| (k.to_string(), v.clone())).collect::<Vec<_>>()
+    };
+    content(object) != content(old)
+}
+
+impl Hooks for CustomHooks {
+    fn default(&self, object: &mut Value) {
+        prepare_defaults(&self.0.node, object);
+    }
+
+    fn prepare_create(&self, _ctx: &Context, object: &mut Value) {
+        if self.0.has_status {
+            object.remove("status");
+        }
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        if self.0.has_status {
+            match old.get("status") {
+                Some(status) => object.set("status", status),
+                None => drop(object.remove("status")),
+            }
+        }
+        // Without a status subresource a change of status is a change like any other.
+        if has_moved(object, old) {
+            let next = old["metadata"]["generation"].int().saturating_add(1);
+            object.entry("metadata").set("generation", next);
+        }
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        self.0.validate(object, None, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        self.0.validate(object, Some(old), errs);
+    }
+}
+
+impl Hooks for StatusHooks {
+    fn default(&self, object: &mut Value) {
+        prepare_defaults(&self.0.node, object);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        let status = object.remove("status");
+        let managed = object["metadata"].get("managedFields").cloned();
+        let version = object["metadata"].get("resourceVersion").cloned();
+        *object = old.clone();
+        for (field, value) in [("managedFields", managed), ("resourceVersion", version)] {
+            match value {
+                Some(value) => object.entry("metadata").set(field, value),
+                None => drop(object.entry("metadata").remove(field)),
+            }
+        }
+        match status {
+            Some(status) => object.set("status", status),
+            None => drop(object.remove("status")),
+        }
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        self.0.validate(object, Some(old), errs);
+    }
+}

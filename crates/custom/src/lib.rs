@@ -1,0 +1,15 @@
+//! Custom resources: a CustomResourceDefinition becomes the same [`resource::Descriptor`] that a built-in has at
+//! compile time, one for each served version. What its structural schema says about values beyond their types
+//! (defaults, limits, formats, logic) runs as that descriptor's hooks.
+//!
+//! Absent: CEL rules (`x-kubernetes-validations`) and conversion webhooks.
+
+mod compile;
+mod defaults;
+mod definition;
+mod formats;
+mod hooks;
+mod list_type;
+mod validate;
+
+pub use definition::descriptors;
