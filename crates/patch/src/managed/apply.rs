@@ -1,0 +1,240 @@
+//! Server-side apply.
+
+use super::conflict::{self, Conflict};
+use super::entries::{self, Entries, Entry, Operation};
+use super::{Target, cap, last_applied, update};
+use crate::fields::Set;
+use crate::typed::{self, Typed, equal};
+use meta::{Reason, Result, Status, Str, Value};
+
+/// Who owned the fields before the first apply of an object without managers.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+
+/// `live` (`None`: it does not exist) with `applied` merged in: fields that `manager` applied before and now leaves out are
+/// removed unless somebody else owns them. The result is not defaulted and not yet canonical; its managedFields are set.
+///
+/// # Errors
+/// 400 for a body of another kind or with managedFields, 500 when it does not fit the schema, 409 when another manager
+/// owns a field with another value and `force` is false.
+pub fn apply(target: &Target, live: Option<&Value>, applied: &Value, manager: &str, force: bool) -> Result<Value> {
+    check_kind(target, applied)?;
+    let zero;
+    let live = match live {
+        Some(live) => live,
+        None => {
+            zero = target.typed().zero();
+            &zero
+        }
+    };
+    let managers = managers_before(target, live)?;
+    let (mut object, managers) = match apply_once(target, live, applied, managers.clone(), manager, force) {
+        Err(Failure::Conflicts(conflicts)) if manager == "kubectl" => {
+            // What client-side apply owned is taken over without a conflict.
+            let left = last_applied::refused(target, live, conflicts);
+            if !left.is_empty() {
+                return Err(conflict::status(left));
+            }
+            apply_once(target, live, applied, managers, manager, true)
+        }
+        other => other,
+    }
+    .map_err(Failure::into_status)?;
+    if manager == "kubectl" {
+        last_applied::write(&mut object, applied);
+    }
+    entries::write(&mut object, managers);
+    Ok(object)
+}
+
+fn check_kind(target: &Target, applied: &Value) -> Result<()> {
+    let gvk = meta::Gvk::from_api_version(applied["apiVersion"].str(), applied["kind"].str());
+    if gvk != *target.gvk {
+        return Err(Status::bad_request(format!("invalid object type: {gvk}")));
+    }
+    Ok(())
+}
+
+/// The managers of the live object. One that has none gets one for all it holds.
+fn managers_before(target: &Target, live: &Value) -> Result<Entries> {
+    let list = &live["metadata"]["managedFields"];
+    let mut managers = entries::decode(list)
+        .map_err(|e| Status::failure(500, Reason::Unknown, format!("failed to decode managed fields: {e}")))?;
+    if managers.is_empty() {
+        let mut fields = Set::default();
+        if let Ok(change) = target.typed().compare(&target.typed().zero(), live) {
+            fields = change.added;
+            fields.merge(change.modified);
+        }
+        target.reset.filter(&mut fields);
+        update::strip(&mut fields);
+        update::add_update(target, &mut managers, BEFORE_FIRST_APPLY, fields);
+        cap::cap_update_managers(&mut managers);
+    }
+    Ok(managers)
+}
+
+enum Failure {
+    Conflicts(Vec<Conflict>),
+    Status(Status),
+}
+
+impl Failure {
+    fn into_status(self) -> Status {
+        match self {
+            Failure::Conflicts(conflicts) => conflict::status(conflicts),
+            Failure::Status(status) => status,
+        }
+    }
+}
+
+/// An error that upstream does not classify.
+fn untyped(text: String) -> Failure {
+    Failure::Status(Status::failure(500, Reason::Unknown, text))
+}
+
+/// The merged object without managedFields, and its managers.
+fn apply_once(
+    target: &Target,
+    live: &Value,
+    applied: &Value,
+    mut managers: Entries,
+    manager: &str,
+    force: bool,
+) -> std::result::Result<(Value, Entries), Failure> {
+    if matches!(applied["metadata"]["managedFields"], Value::Array(_)) {
+        return Err(Failure::Status(Status::bad_request("metadata.managedFields must be nil")));
+    }
+    let typed = target.typed();
+    let errs = typed.validate(applied);
+    if !errs.is_empty() {
+        let text = typed::message(&errs);
+        return Err(untyped(format!("failed to create typed patch object ({}): {text}", describe(target, applied))));
+    }
+    let unusable = |_| untyped(format!("failed to create typed live object ({})", describe(target, live)));
+    let mut object = typed.merge(live, applied);
+    let mut fields = typed.collect(applied).map_err(unusable)?;
+    target.reset.filter(&mut fields);
+    let mut own = Entry {
+        manager: if manager.is_empty() { "unknown".into() } else { manager.into() },
+        operation: Operation::Apply,
+        api_version: target.api_version(),
+        subresource: target.subresource.into(),
+        time: Str::default(),
+        fields,
+    };
+    let last = managers.iter().position(|e| e.same_manager(&own)).map(|at| managers.remove(at));
+    if let Some(last) = last {
+        own.time = last.time.clone();
+        object = prune(target, object, &managers, &own, last).map_err(unusable)?;
+    }
+    let mut conflicts = Vec::new();
+    let changed = update::changes_for(target, live, &object, &mut managers, |entry, change| {
+        let taken = entry.fields.intersection(&change.taken);
+        if !taken.is_empty() {
+            conflicts.extend(conflict::conflicts_with(entry, &taken));
+        }
+        entry.fields.remove(&taken);
+        entry.fields.remove(&change.removed);
+        !entry.fields.is_empty()
+    });
+    changed.ok_or(()).map_err(|()| untyped(format!("failed to compare objects ({})", describe(target, live))))?;
+    if !force && !conflicts.is_empty() {
+        return Err(Failure::Conflicts(conflicts));
+    }
+    if !equal(live, &object) {
+        own.time = target.now.into();
+    }
+    update::strip(&mut own.fields);
+    if !own.fields.is_empty() {
+        managers.push(own);
+    }
+    if let Some(metadata) = object.get_mut("metadata") {
+        metadata.remove("managedFields");
+    }
+    Ok((object, managers))
+}
+
+fn describe(target: &Target, object: &Value) -> String {
+    let metadata = &object["metadata"];
+    format!("{}/{}; {}", metadata["namespace"].str(), metadata["name"].str(), target.gvk)
+}
+
+type NotComparable = crate::typed::NotComparable;
+
+/// Removes what the manager applied last time, did not apply this time, and nobody else owns.
+fn prune(
+    target: &Target,
+    merged: Value,
+    others: &Entries,
+    own: &Entry,
+    last: Entry,
+) -> std::result::Result<Value, NotComparable> {
+    let mut fields = last.fields;
+    if last.api_version == own.api_version {
+        let typed = target.typed();
+        typed.reconcile(&mut fields);
+        let mut left_out = fields.clone();
+        left_out.remove(&own.fields);
+        if left_out.is_empty() {
+            return Ok(merged);
+        }
+        return prune_in(target, &typed, &own.api_version, merged, others, own, &fields);
+    }
+    let Some(converted) = target.versions.convert(&merged, &last.api_version) else { return Ok(merged) };
+    let typed = Typed::new(converted.schema, converted.type_id);
+    let pruned = prune_in(target, &typed, &last.api_version, converted.object, others, own, &fields)?;
+    Ok(target.versions.convert_back(pruned, &last.api_version).unwrap_or(merged))
+}
+
+/// As [`prune`], in the version of the last apply.
+fn prune_in(
+    target: &Target,
+    typed: &Typed,
+    version: &Str,
+    merged: Value,
+    others: &Entries,
+    own: &Entry,
+    last: &Set,
+) -> std::result::Result<Value, NotComparable> {
+    let last = typed.name_parents(last);
+    let all = typed.name_parents(&typed.collect(&merged)?);
+    let mut pruned = typed.remove(merged.clone(), &last);
+    // What somebody owns, the new configuration included, comes back. Owners in other versions see the object converted.
+    let mut owned: Vec<(Str, Set)> = Vec::new();
+    for entry in others.iter().chain([own]) {
+        match owned.iter_mut().find(|(v, _)| *v == entry.api_version) {
+            Some((_, set)) => set.merge(entry.fields.clone()),
+            None => owned.push((entry.api_version.clone(), entry.fields.clone())),
+        }
+    }
+    owned.sort_by_key(|(v, _)| v != version);
+    for (other_version, set) in owned {
+        if other_version == *version {
+            pruned = restore_owned(typed, &merged, &pruned, &set)?;
+            continue;
+        }
+        let versions = target.versions;
+        let here = (versions.convert(&merged, &other_version), versions.convert(&pruned, &other_version));
+        let (Some(whole), Some(part)) = here else { continue };
+        let there = Typed::new(whole.schema, whole.type_id);
+        let restored = restore_owned(&there, &whole.object, &part.object, &set)?;
+        pruned = versions.convert_back(restored, &other_version).unwrap_or(pruned);
+    }
+    // What was never this manager's stays too.
+    let mut gone = all;
+    gone.remove(&typed.name_parents(&typed.collect(&pruned)?));
+    Ok(typed.remove(merged, &gone.intersection(&last)))
+}
+
+fn restore_owned(
+    typed: &Typed,
+    merged: &Value,
+    pruned: &Value,
+    owned: &Set,
+) -> std::result::Result<Value, NotComparable> {
+    let mut gone = typed.name_parents(&typed.collect(merged)?);
+    let mut keep = typed.name_parents(&typed.collect(pruned)?);
+    keep.merge(typed.name_parents(owned));
+    gone.remove(&keep);
+    Ok(typed.remove(merged.clone(), &gone))
+}
