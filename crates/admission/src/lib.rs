@@ -4,9 +4,13 @@
 
 mod default_class;
 mod default_toleration_seconds;
+mod limit_ranger;
 mod namespace_lifecycle;
+mod persistent_volume_claim_resize;
 pub mod pod_security;
 mod priority;
+mod resource_list;
+mod resource_quota;
 mod runtime_class;
 mod service_account;
 mod storage_object_in_use_protection;
@@ -108,6 +112,7 @@ pub struct Chain(Vec<Box<dyn Plugin>>);
 fn all() -> Vec<(Box<dyn Plugin>, bool)> {
     vec![
         (Box::new(namespace_lifecycle::NamespaceLifecycle), true),
+        (Box::new(limit_ranger::LimitRanger), true),
         (Box::new(service_account::ServiceAccount), true),
         (Box::new(taint_nodes_by_condition::TaintNodesByCondition), true),
         (Box::new(pod_security::PodSecurity::default()), true),
@@ -115,8 +120,10 @@ fn all() -> Vec<(Box<dyn Plugin>, bool)> {
         (Box::new(default_toleration_seconds::DefaultTolerationSeconds), true),
         (Box::new(default_class::DefaultStorageClass), true),
         (Box::new(storage_object_in_use_protection::StorageObjectInUseProtection), true),
+        (Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize), true),
         (Box::new(runtime_class::RuntimeClass), true),
         (Box::new(default_class::DefaultIngressClass), true),
+        (Box::new(resource_quota::ResourceQuota), true),
     ]
 }
 
