@@ -1,1 +1,7 @@
-//! kybern
+//! kybern, the Kubernetes API server in one program: the command line, certificates, wiring, and running it.
+
+pub mod data_dir;
+pub mod flags;
+pub mod kubeconfig;
+pub mod options;
+pub mod pki;

@@ -1,0 +1,325 @@
+//! What the flags mean: checked values with every default resolved.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::data_dir::DataDir;
+use crate::flags::{Given, Program};
+
+/// Everything that a server is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub data_dir: PathBuf,
+    pub secure: SocketAddr,
+    /// Plain HTTP with full rights, on the loopback address; 0 is off.
+    pub insecure_port: u16,
+    /// Where others reach this server; `None` on a machine without a network.
+    pub advertise_address: Option<IpAddr>,
+    pub tls: Tls,
+    pub authentication: Authentication,
+    /// In order.
+    pub authorization_modes: Vec<Mode>,
+    pub admission: AdmissionPlugins,
+    /// One or two, of different families.
+    pub service_ranges: Vec<IpNet>,
+    /// First and last.
+    pub node_ports: (u16, u16),
+    pub event_ttl: Duration,
+    pub shutdown_delay: Duration,
+    /// `-v`
+    pub verbosity: u8,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// Files of the certificate and its key; `None`: kybern's own.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    pub extra_names: Vec<String>,
+    pub tls13_only: bool,
+    pub http2: bool,
+    pub streams_max: u32,
+    pub share_port: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Authentication {
+    pub anonymous: bool,
+    /// `None`: kybern's own CA.
+    pub client_ca: Option<PathBuf>,
+    pub token_file: Option<PathBuf>,
+    pub front_proxy: Option<FrontProxy>,
+    /// The first one signs.
+    pub issuers: Vec<String>,
+    pub service_account_keys: Vec<PathBuf>,
+    pub service_account_signing_key: Option<PathBuf>,
+    pub audiences: Vec<String>,
+}
+
+/// `--requestheader-*`
+#[derive(Clone, Debug)]
+pub struct FrontProxy {
+    pub ca: PathBuf,
+    /// Empty: any.
+    pub names: Vec<String>,
+    pub user_headers: Vec<String>,
+    pub uid_headers: Vec<String>,
+    pub group_headers: Vec<String>,
+    pub extra_prefixes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mode {
+    AlwaysAllow,
+    AlwaysDeny,
+    Rbac,
+    Node,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct AdmissionPlugins {
+    pub enabled: Vec<String>,
+    pub disabled: Vec<String>,
+}
+
+impl Options {
+    /// The error is one line for the person who wrote the command.
+    pub fn resolve(given: &Given) -> Result<Options, String> {
+        if !given.list("etcd-servers").is_empty() {
+            return Err(
+                "--etcd-servers: storing in etcd is not supported; without it kybern keeps its own store".into()
+            );
+        }
+        let bind: IpAddr = given.parse("bind-address")?;
+        let port: u16 = given.parse("secure-port")?;
+        if port == 0 && given.program == Program::KubeApiserver {
+            return Err("--secure-port 0 must be between 1 and 65535, inclusive. It cannot be turned off with 0".into());
+        }
+        let data_dir = Some(given.text("data-dir")).filter(|dir| !dir.is_empty());
+        let insecure_port = if given.program == Program::Serve { given.parse("insecure-port")? } else { 0 };
+        Ok(Options {
+            data_dir: data_dir.map_or_else(DataDir::default_root, PathBuf::from),
+            secure: SocketAddr::new(bind, port),
+            insecure_port,
+            advertise_address: advertise_address(given, bind)?,
+            tls: Tls::resolve(given)?,
+            authentication: Authentication::resolve(given)?,
+            authorization_modes: given
+                .list("authorization-mode")
+                .iter()
+                .map(|mode| Mode::parse(mode))
+                .collect::<Result<_, _>>()?,
+            admission: AdmissionPlugins {
+                enabled: given.list("enable-admission-plugins"),
+                disabled: given.list("disable-admission-plugins"),
+            },
+            service_ranges: service_ranges(&given.list("service-cluster-ip-range"))?,
+            node_ports: node_ports(given.text("service-node-port-range"))?,
+            event_ttl: duration(given, "event-ttl")?,
+            shutdown_delay: duration(given, "shutdown-delay-duration")?,
+            verbosity: given.parse("v")?,
+        })
+    }
+}
+
+impl Tls {
+    fn resolve(given: &Given) -> Result<Tls, String> {
+        let certificate = match (path(given, "tls-cert-file"), path(given, "tls-private-key-file")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err("--tls-cert-file and --tls-private-key-file belong together".into()),
+        };
+        let tls13_only = match given.text("tls-min-version") {
+            "VersionTLS13" => true,
+            "" | "VersionTLS10" | "VersionTLS11" | "VersionTLS12" => false,
+            other => return Err(format!("invalid argument {other:?} for --tls-min-version")),
+        };
+        let streams_max = match given.parse("http2-max-streams-per-connection")? {
+            0 => 100,
+            streams => streams,
+        };
+        let own_names = given.program == Program::Serve;
+        Ok(Tls {
+            certificate,
+            extra_names: if own_names { given.list("tls-san") } else { vec![] },
+            tls13_only,
+            http2: !given.switch("disable-http2-serving")?,
+            streams_max,
+            share_port: given.switch("permit-port-sharing")?,
+        })
+    }
+}
+
+impl Authentication {
+    fn resolve(given: &Given) -> Result<Authentication, String> {
+        let front_proxy = path(given, "requestheader-client-ca-file").map(|ca| FrontProxy {
+            ca,
+            names: given.list("requestheader-allowed-names"),
+            user_headers: given.list("requestheader-username-headers"),
+            uid_headers: given.list("requestheader-uid-headers"),
+            group_headers: given.list("requestheader-group-headers"),
+            extra_prefixes: given.list("requestheader-extra-headers-prefix"),
+        });
+        let mut issuers = given.list("service-account-issuer");
+        if issuers.is_empty() {
+            issuers.push("https://kubernetes.default.svc.cluster.local".into());
+        }
+        let mut audiences = given.list("api-audiences");
+        if audiences.is_empty() {
+            audiences.extend(issuers.first().cloned());
+        }
+        Ok(Authentication {
+            anonymous: given.switch("anonymous-auth")?,
+            client_ca: path(given, "client-ca-file"),
+            token_file: path(given, "token-auth-file"),
+            front_proxy,
+            issuers,
+            service_account_keys: given.list("service-account-key-file").into_iter().map(PathBuf::from).collect(),
+            service_account_signing_key: path(given, "service-account-signing-key-file"),
+            audiences,
+        })
+    }
+}
+
+impl Mode {
+    fn parse(name: &str) -> Result<Mode, String> {
+        match name {
+            "AlwaysAllow" => Ok(Mode::AlwaysAllow),
+            "AlwaysDeny" => Ok(Mode::AlwaysDeny),
+            "RBAC" => Ok(Mode::Rbac),
+            "Node" => Ok(Mode::Node),
+            other => Err(format!("--authorization-mode: {other:?} is not supported")),
+        }
+    }
+}
+
+fn path(given: &Given, name: &str) -> Option<PathBuf> {
+    Some(given.text(name)).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The address that others use. One that only this machine can reach is replaced by that of the default route.
+fn advertise_address(given: &Given, bind: IpAddr) -> Result<Option<IpAddr>, String> {
+    if !given.text("advertise-address").is_empty() {
+        return given.parse("advertise-address").map(Some);
+    }
+    if !bind.is_loopback() && !bind.is_unspecified() {
+        return Ok(Some(bind));
+    }
+    Ok(default_route_address())
+}
+
+/// Nothing is sent: connecting a datagram socket only asks the routing table. 192.0.2.0/24 and 2001:db8::/32 are
+/// reserved for examples, so that only a default route matches.
+fn default_route_address() -> Option<IpAddr> {
+    [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")].into_iter().find_map(|(from, to)| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback())
+    })
+}
+
+fn service_ranges(texts: &[String]) -> Result<Vec<IpNet>, String> {
+    let ranges: Vec<IpNet> = texts
+        .iter()
+        .map(|text| text.parse().map_err(|_| format!("--service-cluster-ip-range: {text:?} is no CIDR")))
+        .collect::<Result<_, _>>()?;
+    match ranges.as_slice() {
+        [_] => Ok(ranges),
+        [a, b] if a.addr().is_ipv4() != b.addr().is_ipv4() => Ok(ranges),
+        _ => Err("--service-cluster-ip-range takes one range, or one of IPv4 and one of IPv6".into()),
+    }
+}
+
+fn node_ports(text: &str) -> Result<(u16, u16), String> {
+    let bad = || format!("--service-node-port-range: {text:?} is no range such as 30000-32767");
+    let (first, last) = text.split_once('-').ok_or_else(bad)?;
+    let (first, last): (u16, u16) = (first.parse().map_err(|_| bad())?, last.parse().map_err(|_| bad())?);
+    if first == 0 || first > last { Err(bad()) } else { Ok((first, last)) }
+}
+
+fn duration(given: &Given, name: &str) -> Result<Duration, String> {
+    let text = given.text(name);
+    let bad = || format!("invalid argument {text:?} for --{name}: no duration such as 1h30m or 500ms");
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let (number, after) = rest.split_at(digits);
+        let unit = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let (unit, after) = after.split_at(unit);
+        let number: f64 = number.parse().map_err(|_| bad())?;
+        seconds += number
+            * match unit {
+                "h" => 3600.0,
+                "m" => 60.0,
+                "s" => 1.0,
+                "ms" => 1e-3,
+                "us" => 1e-6,
+                "" if number == 0.0 => 0.0,
+                _ => return Err(bad()),
+            };
+        rest = after;
+    }
+    if text.is_empty() { Err(bad()) } else { Duration::try_from_secs_f64(seconds).map_err(|_| bad()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::{Call, read};
+
+    fn resolve(flags: &str) -> Result<Options, String> {
+        let line = format!("kybern serve --data-dir=/tmp/k {flags}");
+        match read(line.split_whitespace().map(str::to_owned)) {
+            Call::Run(given) => Options::resolve(&given),
+            Call::Print(text, _) => panic!("{text}"),
+        }
+    }
+
+    #[test]
+    fn defaults() {
+        let options = resolve("").expect("the defaults");
+        assert_eq!(options.secure.to_string(), "127.0.0.1:6443");
+        assert_eq!(options.authorization_modes, [Mode::Node, Mode::Rbac]);
+        assert_eq!(options.event_ttl, Duration::from_secs(3600));
+        assert_eq!(options.node_ports, (30000, 32767));
+        assert!(options.tls.http2 && options.authentication.anonymous);
+        assert_eq!(options.authentication.audiences, options.authentication.issuers);
+    }
+
+    #[test]
+    fn durations_are_those_of_go() {
+        for (text, ms) in
+            [("1h0m0s", 3_600_000), ("90s", 90_000), ("1m30s", 90_000), ("1.5s", 1500), ("250ms", 250), ("0", 0)]
+        {
+            let options = resolve(&format!("--shutdown-delay-duration={text}")).expect(text);
+            assert_eq!(options.shutdown_delay.as_millis(), ms, "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_said() {
+        let cases = [
+            "--bind-address=here",
+            "--secure-port=70000",
+            "--tls-cert-file=/x",
+            "--tls-min-version=1.3",
+            "--authorization-mode=Webhook",
+            "--service-cluster-ip-range=10.0.0.0",
+            "--service-cluster-ip-range=10.0.0.0/16,10.1.0.0/16",
+            "--service-node-port-range=9-5",
+            "--event-ttl=1d",
+            "--event-ttl=",
+            "--event-ttl=-1s",
+            "--anonymous-auth=perhaps",
+            "--etcd-servers=http://127.0.0.1:2379",
+        ];
+        for flags in cases {
+            let why = resolve(flags).expect_err(flags);
+            let name = flags.split('=').next().unwrap_or_default();
+            assert!(why.contains(name), "{flags}: {why}");
+        }
+    }
+}
