@@ -1,7 +1,12 @@
 //! kybern, the Kubernetes API server in one program: the command line, certificates, wiring, and running it.
 
+pub mod assemble;
 pub mod data_dir;
 pub mod flags;
 pub mod kubeconfig;
 pub mod options;
 pub mod pki;
+pub mod run;
+pub mod trust;
+
+pub use run::main;

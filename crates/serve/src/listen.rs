@@ -5,14 +5,15 @@ pub mod tls;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body, Incoming};
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -89,7 +90,7 @@ pub async fn listen<H, F, B>(port: Port, handler: H, mut stop: watch::Receiver<b
 where
     H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body + Send + 'static,
+    B: Body + Send + Unpin + 'static,
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -143,7 +144,7 @@ impl<H> Connection<H> {
     where
         H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
-        B: Body + Send + 'static,
+        B: Body + Send + Unpin + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
@@ -176,7 +177,7 @@ impl<H> Connection<H> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         H: Fn(Request<Incoming>, Peer) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<B>> + Send + 'static,
-        B: Body + Send + 'static,
+        B: Body + Send + Unpin + 'static,
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
@@ -185,15 +186,15 @@ impl<H> Connection<H> {
         let counted = activity.clone();
         let service = service_fn(move |request| {
             let running = counted.clone().begin();
+            let headless = request.method() == Method::HEAD;
             let answer = handler(request, peer.clone());
             async move {
                 // The request runs until the last byte of its answer, or the client's end, drops the body.
-                let response = answer.await.map(|body| {
-                    body.map_frame(move |frame| {
-                        let _ = &running;
-                        frame
-                    })
-                });
+                let mut response = answer.await;
+                if let (true, Some(length)) = (headless, response.body().size_hint().exact()) {
+                    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+                }
+                let response = response.map(|body| Counted { body, headless, _running: running });
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
@@ -238,8 +239,7 @@ fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.header_bytes_max)
-        .half_close(true)
-        .pipeline_flush(true);
+        .half_close(true);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -286,6 +286,34 @@ struct Activity {
 }
 
 struct Running(Arc<Activity>);
+
+/// A body that keeps its connection from counting as idle.
+struct Counted<B> {
+    body: B,
+    /// The answer to a HEAD request: only the length of the body is sent. hyper does this by itself in HTTP/1 alone.
+    headless: bool,
+    _running: Running,
+}
+
+impl<B: Body + Unpin> Body for Counted<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        if self.headless {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(ctx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.headless || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 impl Activity {
     fn begin(self: Arc<Activity>) -> Running {

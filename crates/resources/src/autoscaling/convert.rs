@@ -5,7 +5,6 @@ use resource::Convert;
 
 /// v1 ↔ v2.
 
-
 pub struct V1;
 
 /// What v1 asks for when it says nothing.

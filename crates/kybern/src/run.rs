@@ -1,0 +1,211 @@
+//! The life of the process: start, serve, stop.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serve::health::Health;
+use serve::listen::{Limits, Port, listen, tls};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::data_dir::{self, DataDir, Secrecy};
+use crate::flags::{self, Call, Given};
+use crate::kubeconfig::{self, Identity};
+use crate::options::Options;
+use crate::pki::{self, Pki};
+use crate::trust;
+
+/// Open requests get this long to finish after a signal.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The whole program.
+pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let given = match flags::read(args) {
+        Call::Run(given) => given,
+        Call::Print(text, 0) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Call::Print(text, code) => {
+            eprint!("{text}");
+            return ExitCode::from(u8::try_from(code).unwrap_or(1));
+        }
+    };
+    match run(&given) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("kybern: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(given: &Given) -> Result<(), String> {
+    let options = Options::resolve(given)?;
+    start_log(options.verbosity);
+    if !given.without_effect.is_empty() {
+        tracing::warn!(flags = given.without_effect.join(" "), "flags that change nothing here");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|why| why.to_string())?;
+    runtime.block_on(serve_until_signal(options))
+}
+
+fn start_log(verbosity: u8) {
+    let level = match verbosity {
+        0..=1 => tracing::Level::INFO,
+        2..=5 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false).compact().init();
+}
+
+async fn serve_until_signal(options: Options) -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|why| why.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|why| why.to_string())?;
+    let running = Running::start(&options).await?;
+    announce(&options, &running);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    let second = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    tokio::select! {
+        () = running.stop(options.shutdown_delay) => {}
+        () = second => tracing::warn!("stopping without waiting for open requests"),
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// A server that accepts requests.
+pub struct Running {
+    /// Where the secure port really is.
+    pub address: SocketAddr,
+    pub pki: Pki,
+    health: Arc<Health>,
+    stop: watch::Sender<bool>,
+    ports: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Ports are bound first: when one is taken nothing has been written.
+    pub async fn start(options: &Options) -> Result<Running, String> {
+        let listener = bind(options.secure, options.tls.share_port)?;
+        let address = listener.local_addr().map_err(|why| why.to_string())?;
+        let insecure = match options.insecure_port {
+            0 => None,
+            port => Some(bind(SocketAddr::from(([127, 0, 0, 1], port)), false)?),
+        };
+        let dir =
+            DataDir::open(options.data_dir.clone()).map_err(|why| format!("{}: {why}", options.data_dir.display()))?;
+        let names = pki::serving_names(&advertised(options), &options.tls.extra_names);
+        let pki = pki::open(&dir, &names)?;
+        write_kubeconfig(&dir, address, &pki)?;
+        let (stop, stopping) = watch::channel(false);
+        let (server, health) = crate::assemble::server(options, &pki)?;
+        let mut ports = vec![];
+        let handler = move |request, peer| {
+            let server = server.clone();
+            async move { crate::assemble::handle(&server, request, peer).await }
+        };
+        let limits = Limits { streams_max: options.tls.streams_max, http2: options.tls.http2, ..Limits::default() };
+        let tls = Some(Arc::new(tls_config(options, &pki)?));
+        let secure = Port { listener, tls, trusted: false, limits: limits.clone() };
+        ports.push(tokio::spawn(listen(secure, handler.clone(), stopping.clone())));
+        if let Some(listener) = insecure {
+            let port = Port { listener, tls: None, trusted: true, limits };
+            ports.push(tokio::spawn(listen(port, handler, stopping)));
+        }
+        Ok(Running { address, pki, health, stop, ports })
+    }
+
+    /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
+    /// requests get a while to finish.
+    pub async fn stop(self, delay: Duration) {
+        self.health.mark_shutting_down();
+        tokio::time::sleep(delay).await;
+        self.stop.send_replace(true);
+        let drained = async {
+            for port in self.ports {
+                if let Err(why) = port.await {
+                    tracing::warn!(%why, "a port ended badly");
+                }
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+            tracing::warn!("some requests did not finish in time");
+        }
+    }
+}
+
+fn bind(address: SocketAddr, share_port: bool) -> Result<TcpListener, String> {
+    let bind = || {
+        let socket =
+            if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(share_port)?;
+        socket.bind(address)?;
+        socket.listen(4096)
+    };
+    bind().map_err(|why| format!("listening on {address}: {why}"))
+}
+
+/// The addresses that the serving certificate is for beside those that it is always for.
+fn advertised(options: &Options) -> Vec<IpAddr> {
+    let bind = Some(options.secure.ip()).filter(|address| !address.is_unspecified());
+    let services = options.service_ranges.iter().filter_map(|range| range.hosts().next());
+    services.chain(options.advertise_address).chain(bind).collect()
+}
+
+fn tls_config(options: &Options, pki: &Pki) -> Result<rustls::ServerConfig, String> {
+    let served = match &options.tls.certificate {
+        Some((certificate, key)) => trust::served(
+            &trust::read_file("tls-cert-file", certificate)?,
+            &trust::read_file("tls-private-key-file", key)?,
+        )?,
+        None => trust::served(&pki.serving.certificate, &pki.serving.key)?,
+    };
+    let roots = crate::assemble::client_roots(options, pki)?;
+    tls::server_config(served, Some(&roots), options.tls.http2, options.tls.tls13_only).map_err(|why| why.to_string())
+}
+
+fn write_kubeconfig(dir: &DataDir, address: SocketAddr, pki: &Pki) -> Result<(), String> {
+    let text = kubeconfig::render(&url(address), Some(&pki.ca), &Identity::Certificate(&pki.admin));
+    let path = dir.admin_kubeconfig();
+    data_dir::write(&path, &text, Secrecy::Secret).map_err(|why| format!("{}: {why}", path.display()))
+}
+
+/// Where this machine reaches the server.
+fn url(address: SocketAddr) -> String {
+    let host = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::from([127, 0, 0, 1]),
+        IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
+    };
+    format!("https://{}", SocketAddr::new(host, address.port()))
+}
+
+fn announce(options: &Options, running: &Running) {
+    let dir = DataDir { root: options.data_dir.clone() };
+    tracing::info!(
+        "kybern {} (Kubernetes {}) on {}, data in {}",
+        env!("CARGO_PKG_VERSION"),
+        serve::version::KUBERNETES,
+        url(running.address),
+        options.data_dir.display()
+    );
+    if options.insecure_port != 0 {
+        tracing::warn!("http://127.0.0.1:{} gives everybody on this machine full rights", options.insecure_port);
+    }
+    println!("export KUBECONFIG={}", dir.admin_kubeconfig().display());
+}
