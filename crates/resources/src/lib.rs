@@ -24,8 +24,12 @@ mod policy;
 mod rbac;
 mod rules;
 mod scheduling;
+mod settings;
 mod storage;
 mod strategies;
+
+pub use rules::cidr::Cidr;
+pub use settings::Settings;
 
 use resource::Descriptor;
 use schema::Schema;
@@ -33,6 +37,11 @@ use std::sync::Arc;
 
 /// The descriptors of all built-in resources, in no particular order.
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
+    all_with(schema, &Settings::default())
+}
+
+/// As [`all`], for a server with other flags.
+pub fn all_with(schema: &Arc<Schema>, settings: &Settings) -> Vec<Descriptor> {
     let groups = [
         admissionregistration::all,
         apiextensions::all,
@@ -44,7 +53,6 @@ pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
         batch::all,
         certificates::all,
         coordination::all,
-        core::all,
         discovery::all,
         dra::all,
         events::all,
@@ -56,5 +64,6 @@ pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
         scheduling::all,
         storage::all,
     ];
-    groups.iter().flat_map(|group| group(schema)).collect()
+    let others = groups.iter().flat_map(|group| group(schema));
+    others.chain(core::all(schema, settings)).collect()
 }

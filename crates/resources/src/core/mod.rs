@@ -18,11 +18,12 @@ mod secret;
 mod service;
 mod serviceaccount;
 
+use crate::settings::Settings;
 use resource::Descriptor;
 use schema::Schema;
 use std::sync::Arc;
 
-pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
+pub fn all(schema: &Arc<Schema>, settings: &Settings) -> Vec<Descriptor> {
     vec![
         binding::descriptor(schema),
         componentstatus::descriptor(schema),
@@ -39,7 +40,7 @@ pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
         replicationcontroller::descriptor(schema),
         resourcequota::descriptor(schema),
         secret::descriptor(schema),
-        service::descriptor(schema),
+        service::descriptor(schema, settings),
         serviceaccount::descriptor(schema),
     ]
 }

@@ -19,3 +19,12 @@ pub fn validate_number_or_name(port: &Value, path: &Path, errs: &mut ErrorList) 
         other => validate_number(other.int(), path, errs),
     }
 }
+
+/// One of [`PROTOCOLS`].
+pub fn validate_protocol(protocol: &str, path: &Path, errs: &mut ErrorList) {
+    match protocol {
+        "" => errs.required(path, ""),
+        other if !PROTOCOLS.contains(&other) => errs.not_supported(path, other, PROTOCOLS),
+        _ => {}
+    }
+}
