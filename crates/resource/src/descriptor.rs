@@ -1,6 +1,6 @@
 //! The data of a resource.
 
-use crate::Hooks;
+use crate::{Connect, Hooks};
 use meta::{Gvk, Str, Value};
 use schema::{Schema, TypeId};
 use std::sync::Arc;
@@ -208,7 +208,7 @@ pub enum SubresourceKind {
     /// A create that acts on the parent: binding, eviction, token. The name selects the handler in `serve`'s list of actions.
     Action(&'static str),
     /// A byte stream to a node, pod or service: exec, attach, portforward, proxy, log.
-    Connect(&'static str),
+    Connect(&'static dyn Connect),
 }
 
 /// Where Scale's status.selector comes from.

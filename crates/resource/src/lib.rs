@@ -2,12 +2,14 @@
 //! Built-in resources and custom resources are the same thing to everything that reads these.
 
 mod builtin;
+mod connect;
 mod context;
 mod descriptor;
 mod hooks;
 pub mod rules;
 
 pub use builtin::{ALL_VERBS, PART_VERBS};
+pub use connect::{Connect, Location, Stream, Target, Transport};
 pub use context::{Context, Reader, User};
 pub use descriptor::{
     Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, ScaleSelector, SelectField, SelectValue,

@@ -12,6 +12,7 @@ mod batch;
 mod cells;
 mod certificates;
 mod columns;
+mod connect;
 mod coordination;
 mod core;
 mod discovery;

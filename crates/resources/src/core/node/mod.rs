@@ -23,7 +23,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             "proxy",
             Gvk::new("", "v1", "NodeProxyOptions"),
             PROXY_VERBS,
-            SubresourceKind::Connect("proxy"),
+            SubresourceKind::Connect(&crate::connect::NodeProxy),
         )
 }
 

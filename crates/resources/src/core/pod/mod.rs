@@ -2,8 +2,9 @@
 
 mod table;
 
+use crate::connect::{PodLog, PodProxy, PodStream};
 use meta::{Gvk, Str, Value};
-use resource::{Descriptor, Generation, SelectValue, Strategy, SubresourceKind, Verb};
+use resource::{Connect, Descriptor, Generation, SelectValue, Strategy, SubresourceKind, Verb};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -19,12 +20,12 @@ const SELECT_FIELDS: &[&str] = &[
 ];
 
 /// Streams to the pod: name, options kind, verbs.
-const STREAMS: &[(&str, &str, &[Verb])] = &[
-    ("attach", "PodAttachOptions", &[Verb::Create, Verb::Get]),
-    ("exec", "PodExecOptions", &[Verb::Create, Verb::Get]),
-    ("log", "Pod", &[Verb::Get]),
-    ("portforward", "PodPortForwardOptions", &[Verb::Create, Verb::Get]),
-    ("proxy", "PodProxyOptions", &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update]),
+const STREAMS: &[(&str, &str, &[Verb], &dyn Connect)] = &[
+    ("attach", "PodAttachOptions", &[Verb::Create, Verb::Get], &PodStream::Attach),
+    ("exec", "PodExecOptions", &[Verb::Create, Verb::Get], &PodStream::Exec),
+    ("log", "Pod", &[Verb::Get], &PodLog),
+    ("portforward", "PodPortForwardOptions", &[Verb::Create, Verb::Get], &PodStream::PortForward),
+    ("proxy", "PodProxyOptions", &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update], &PodProxy),
 ];
 
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
@@ -48,8 +49,9 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     for name in SELECT_FIELDS {
         descriptor = descriptor.select_field(name);
     }
-    for (name, kind, verbs) in STREAMS {
-        descriptor = descriptor.with_subresource(name, Gvk::new("", "v1", kind), verbs, SubresourceKind::Connect(name));
+    for (name, kind, verbs, connect) in STREAMS {
+        let does = SubresourceKind::Connect(*connect);
+        descriptor = descriptor.with_subresource(name, Gvk::new("", "v1", kind), verbs, does);
     }
     descriptor
         .with_subresource("binding", Gvk::new("", "v1", "Binding"), &[Verb::Create], SubresourceKind::Action("binding"))
