@@ -1,0 +1,143 @@
+//! JSON text of objects, fields in the order in which upstream's types declare them.
+
+use crate::present::Present;
+use meta::{Value, json};
+use schema::{Schema, SchemaOther, Shape, TypeId};
+
+/// Appends the compact JSON of an object: declared fields in their order, others after them. Custom resources, whose order is
+/// that of keys, are written by [`meta::json::write`].
+pub fn encode_json(schema: &Schema, ty: TypeId, value: &Value, out: &mut Vec<u8>) {
+    write(schema, &Shape::Object(ty), value, out);
+}
+
+fn write(schema: &Schema, shape: &Shape, value: &Value, out: &mut Vec<u8>) {
+    match (shape, value) {
+        (Shape::Object(id), Value::Object(map)) => {
+            let ty = schema.ty(*id);
+            let present = Present::new(ty, map);
+            out.push(b'{');
+            let mut first = true;
+            for (i, field) in ty.fields.iter().enumerate() {
+                if let Some(value) = present.get(i) {
+                    key(&field.name, &mut first, out);
+                    write(schema, &field.shape, value, out);
+                }
+            }
+            for (name, value) in &present.others {
+                key(name, &mut first, out);
+                json::write(value, out);
+            }
+            out.push(b'}');
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            out.push(b'[');
+            for (i, value) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write(schema, item, value, out);
+            }
+            out.push(b']');
+        }
+        (Shape::Map(item), Value::Object(map)) => {
+            out.push(b'{');
+            let mut first = true;
+            for (name, value) in map.iter() {
+                key(name, &mut first, out);
+                write(schema, item, value, out);
+            }
+            out.push(b'}');
+        }
+        (Shape::SchemaOr { object, .. }, Value::Object(_)) => write(schema, &Shape::Object(*object), value, out),
+        (Shape::SchemaOr { object, other: SchemaOther::SchemaArray }, Value::Array(items)) => {
+            out.push(b'[');
+            for (i, value) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write(schema, &Shape::Object(*object), value, out);
+            }
+            out.push(b']');
+        }
+        _ => json::write(value, out),
+    }
+}
+
+fn key(name: &str, first: &mut bool, out: &mut Vec<u8>) {
+    if !std::mem::take(first) {
+        out.push(b',');
+    }
+    json::write_string(name, out);
+    out.push(b':');
+}
+
+/// Compact JSON indented by two spaces, as Go's MarshalIndent: empty lists and objects stay on their line, no newline at the end.
+pub fn pretty(compact: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(compact.len() * 2);
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    let newline = |out: &mut Vec<u8>, depth: usize| {
+        out.push(b'\n');
+        out.extend(std::iter::repeat_n(b' ', depth * 2));
+    };
+    let mut opened = false;
+    for &byte in compact {
+        if in_string {
+            out.push(byte);
+            in_string = escaped || byte != b'"';
+            escaped = byte == b'\\' && !escaped;
+            continue;
+        }
+        let closes = matches!(byte, b'}' | b']');
+        if std::mem::take(&mut opened) && !closes {
+            newline(&mut out, depth);
+        } else if closes && !matches!(out.last(), Some(b'{' | b'[')) {
+            newline(&mut out, depth.saturating_sub(1));
+        }
+        match byte {
+            b'{' | b'[' => {
+                depth += 1;
+                opened = true;
+                out.push(byte);
+            }
+            b'}' | b']' => {
+                depth = depth.saturating_sub(1);
+                out.push(byte);
+            }
+            b',' => {
+                out.push(byte);
+                newline(&mut out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b'\n' | b' ' | b'\t' | b'\r' => {}
+            _ => {
+                in_string = byte == b'"';
+                out.push(byte);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indented_as_go_indents() {
+        let compact = br#"{"a":[],"b":{},"c":[1,{"d":"x,\"{y\\"}],"e":null}"#;
+        let want = "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x,\\\"{y\\\\\"\n    }\n  ],\n  \"e\": null\n}";
+        assert_eq!(String::from_utf8_lossy(&pretty(compact)), want);
+    }
+
+    #[test]
+    fn fields_are_in_declared_order() {
+        let schema = schema::builtin();
+        let id = schema.kind(&meta::Gvk::new("", "v1", "ConfigMap")).expect("ConfigMap");
+        let object =
+            crate::decode_json(&schema, id, br#"{"data":{"b":"<1>","a":"2"},"metadata":{"uid":"u","name":"n"}}"#);
+        let mut out = Vec::new();
+        encode_json(&schema, id, &object.expect("well formed").value, &mut out);
+        let want = r#"{"metadata":{"name":"n","uid":"u"},"data":{"a":"2","b":"\u003c1\u003e"}}"#;
+        assert_eq!(String::from_utf8_lossy(&out), want);
+    }
+}

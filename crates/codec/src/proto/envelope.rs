@@ -1,0 +1,101 @@
+//! The envelope: `k8s\0` and a `runtime.Unknown` with the kind and the object's message.
+
+use super::read;
+use super::wire::{Backwards, Fields, Wire};
+use super::write::message;
+use crate::decode::{DecodeError, Decoded};
+use meta::json::text_of;
+use meta::{Gvk, Str, Value};
+use schema::{Schema, TypeId};
+
+/// What protobuf bodies and stored objects begin with.
+pub(crate) const MAGIC: &[u8; 4] = b"k8s\0";
+
+/// What an envelope holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    pub api_version: Str,
+    pub kind: Str,
+    /// The object's message.
+    pub raw: &'a [u8],
+}
+
+impl<'a> Envelope<'a> {
+    /// Opens an envelope. The error is upstream's text.
+    pub fn open(body: &'a [u8]) -> Result<Envelope<'a>, String> {
+        if body.is_empty() {
+            return Err("empty data".to_string());
+        }
+        let Some(unknown) = body.strip_prefix(MAGIC) else {
+            return Err(
+                "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]".to_string()
+            );
+        };
+        if unknown.is_empty() {
+            return Err("empty body".to_string());
+        }
+        let mut envelope = Envelope { api_version: Str::default(), kind: Str::default(), raw: &[] };
+        let mut fields = Fields::new(unknown);
+        while let Some((number, value)) = fields.next()? {
+            match (number, value) {
+                (1, Wire::Bytes(bytes)) => {
+                    let mut type_meta = Fields::new(bytes);
+                    while let Some((number, value)) = type_meta.next()? {
+                        match number {
+                            1 => envelope.api_version = text_of(value.bytes()).into(),
+                            2 => envelope.kind = text_of(value.bytes()).into(),
+                            _ => {}
+                        }
+                    }
+                }
+                (2, Wire::Bytes(bytes)) => envelope.raw = bytes,
+                _ => {}
+            }
+        }
+        Ok(envelope)
+    }
+}
+
+/// `apiVersion` and `kind` of a protobuf body; "" where they are missing.
+pub fn kind_of_protobuf(body: &[u8]) -> Result<(Str, Str), DecodeError> {
+    Envelope::open(body).map(|e| (e.api_version, e.kind)).map_err(DecodeError::kind)
+}
+
+/// Decodes a protobuf body as an object of a type; `apiVersion` and `kind` are the envelope's.
+pub fn decode_protobuf(schema: &Schema, ty: TypeId, body: &[u8]) -> Result<Decoded, DecodeError> {
+    let envelope = Envelope::open(body).map_err(DecodeError::kind)?;
+    let mut value = read::decode_message(schema, ty, envelope.raw).map_err(DecodeError::body)?;
+    for (name, text) in [("apiVersion", envelope.api_version), ("kind", envelope.kind)] {
+        if !text.is_empty() {
+            value.set(name, Value::String(text));
+        }
+    }
+    Ok(Decoded { value, strict: Vec::new() })
+}
+
+/// Appends an object in its envelope, byte for byte as upstream stores and sends it.
+pub fn encode_protobuf(schema: &Schema, ty: TypeId, gvk: &Gvk, value: &Value, out: &mut Vec<u8>) {
+    let mut backwards = Backwards::with_capacity(2048);
+    seal(gvk, &mut backwards, |out| message(schema, schema.ty(ty), value, out));
+    out.extend_from_slice(backwards.written());
+}
+
+/// Appends a message that is already encoded in its envelope.
+pub fn wrap_protobuf(gvk: &Gvk, raw: &[u8], out: &mut Vec<u8>) {
+    let mut backwards = Backwards::with_capacity(raw.len() + 128);
+    seal(gvk, &mut backwards, |out| out.bytes(raw));
+    out.extend_from_slice(backwards.written());
+}
+
+fn seal(gvk: &Gvk, out: &mut Backwards, raw: impl FnOnce(&mut Backwards)) {
+    out.field(4, b"");
+    out.field(3, b"");
+    let before = out.len();
+    raw(out);
+    out.close(2, before);
+    let before = out.len();
+    out.field(2, gvk.kind.as_bytes());
+    out.field(1, gvk.api_version().as_bytes());
+    out.close(1, before);
+    out.bytes(MAGIC);
+}

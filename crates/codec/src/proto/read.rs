@@ -1,0 +1,285 @@
+//! Reading messages into canonical trees.
+
+use super::wire::{Fields, Malformed, Wire};
+use crate::base64;
+use crate::scalar;
+use crate::zero::{fill, settle, zero};
+use meta::json::{self, DEPTH_MAX, text_of};
+use meta::time::{Timestamp, format_duration};
+use meta::{Map, Str, Value};
+use schema::{Field, Schema, SchemaOther, Shape, Type, TypeId};
+
+/// Decodes an object's message.
+pub(crate) fn decode_message(schema: &Schema, ty: TypeId, bytes: &[u8]) -> Result<Value, String> {
+    let ty = schema.ty(ty);
+    Reader { schema, depth: 0 }.message(ty, bytes)
+}
+
+struct Reader<'s> {
+    schema: &'s Schema,
+    depth: u32,
+}
+
+/// The members of a struct while its message is read.
+#[derive(Default)]
+struct Members {
+    entries: Vec<(Str, Value)>,
+    seen: u128,
+}
+
+impl Members {
+    /// The slot of a field; null when it was not there yet.
+    fn slot(&mut self, index: usize, field: &Field) -> &mut Value {
+        let bit = 1_u128.checked_shl(index as u32).unwrap_or(0);
+        let at = match self.seen & bit {
+            // Repeated fields come one after the other, so that the last entry is nearly always it.
+            0 => None,
+            _ => self.entries.iter().rposition(|(name, _)| *name == field.name),
+        };
+        self.seen |= bit;
+        let at = at.unwrap_or_else(|| {
+            self.entries.push((field.name.clone(), Value::Null));
+            self.entries.len() - 1
+        });
+        &mut self.entries[at].1
+    }
+}
+
+/// What a number stands for in a message.
+enum Target<'t> {
+    Field(usize, &'t Field),
+    /// An embedded struct's message.
+    Embed,
+    Unknown,
+}
+
+/// Finds a number among the fields that are embedded at `inline` (the packed path of [`Field::inline`]; 0 for the struct itself).
+fn target(ty: &Type, inline: u32, number: u32) -> Target<'_> {
+    // The packed path of the embed that this number would be, and how much of a field's path that is; none below the second.
+    let (inner, mask) = match (inline, inline >> 16) {
+        (0, _) => (number, 0xffff),
+        (_, 0) => (inline | number << 16, u32::MAX),
+        _ => (0, 0),
+    };
+    for &index in &ty.by_number {
+        let Some(field) = ty.fields.get(usize::from(index)) else { continue };
+        if field.inline == inline && field.number == number {
+            return Target::Field(usize::from(index), field);
+        }
+        if mask != 0 && field.inline != 0 && field.inline & mask == inner {
+            return Target::Embed;
+        }
+    }
+    Target::Unknown
+}
+
+impl Reader<'_> {
+    fn message(&mut self, ty: &Type, bytes: &[u8]) -> Result<Value, String> {
+        let mut members = Members::default();
+        self.fields(ty, 0, bytes, &mut members)?;
+        let mut entries = Vec::with_capacity(members.entries.len());
+        for (name, value) in members.entries {
+            let field = ty.field(&name);
+            entries.extend(field.and_then(|f| settle(self.schema, f, value)).map(|v| (name, v)));
+        }
+        fill(self.schema, ty, members.seen, &mut entries);
+        Ok(Value::Object(Map::from_entries(entries).0))
+    }
+
+    fn fields(&mut self, ty: &Type, inline: u32, bytes: &[u8], members: &mut Members) -> Result<(), String> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err("proto: message nested too deep".to_string());
+        }
+        let mut fields = Fields::new(bytes);
+        while let Some((number, value)) = fields.next()? {
+            match target(ty, inline, number) {
+                Target::Field(index, field) => self.member(field, value, members.slot(index, field))?,
+                Target::Embed => {
+                    let inner = if inline == 0 { number } else { inline | number << 16 };
+                    self.fields(ty, inner, value.bytes(), members)?;
+                }
+                Target::Unknown => {}
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn member(&mut self, field: &Field, wire: Wire, slot: &mut Value) -> Result<(), String> {
+        match &field.shape {
+            Shape::List(item) if field.wrapped => {
+                *slot = self.wrapped(field, item, wire.bytes())?;
+            }
+            Shape::List(item) => {
+                let value = self.single(field, item, wire)?;
+                slot.array_mut().push(value);
+            }
+            Shape::Map(item) => self.map_entry(field, item, wire, slot.object_mut())?,
+            shape => {
+                let value = self.single(field, shape, wire)?;
+                *slot = merge(std::mem::take(slot), value);
+            }
+        }
+        Ok(())
+    }
+
+    /// A list in a message of its own.
+    fn wrapped(&mut self, field: &Field, item: &Shape, bytes: &[u8]) -> Result<Value, String> {
+        let mut items = Vec::new();
+        let mut fields = Fields::new(bytes);
+        while let Some((number, value)) = fields.next()? {
+            if number == 1 {
+                items.push(self.single(field, item, value)?);
+            }
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn map_entry(&mut self, field: &Field, item: &Shape, wire: Wire, map: &mut Map) -> Result<(), String> {
+        let Wire::Bytes(bytes) = wire else { return Err(wrong_wire(wire, field)) };
+        let (mut key, mut value) = (Str::default(), Value::Null);
+        let mut fields = Fields::new(bytes);
+        while let Some((number, wire)) = fields.next()? {
+            match (number, item) {
+                (1, _) => key = text_of(wire.bytes()).into(),
+                (2, Shape::List(item)) => value = self.wrapped(field, item, wire.bytes())?,
+                (2, item) => value = self.single(field, item, wire)?,
+                _ => {}
+            }
+        }
+        map.insert(key, if value.is_null() { zero(self.schema, item) } else { value });
+        Ok(())
+    }
+
+    fn single(&mut self, field: &Field, shape: &Shape, wire: Wire) -> Result<Value, String> {
+        Ok(match (shape, wire) {
+            (Shape::Bool, Wire::Varint(n)) => Value::Bool(n != 0),
+            (Shape::Int32, Wire::Varint(n)) => Value::Int(i64::from(n as i32)),
+            (Shape::Int64, Wire::Varint(n)) => Value::Int(n as i64),
+            (Shape::Float64, Wire::Fixed64(n)) => Value::Float(f64::from_bits(n)),
+            (Shape::String, Wire::Bytes(bytes)) => Value::String(text_of(bytes).into()),
+            (Shape::Bytes, Wire::Bytes(bytes)) => {
+                let mut text = Vec::new();
+                base64::encode(bytes, &mut text);
+                Value::String(Str::from_utf8(&text).unwrap_or_default())
+            }
+            (_, Wire::Bytes(bytes)) => self.compound(field, shape, bytes)?,
+            _ => return Err(wrong_wire(wire, field)),
+        })
+    }
+
+    fn compound(&mut self, field: &Field, shape: &Shape, bytes: &[u8]) -> Result<Value, String> {
+        match shape {
+            Shape::Object(id) => self.message(self.schema.ty(*id), bytes),
+            Shape::Time | Shape::MicroTime => time(shape, bytes).map_err(str::to_string),
+            Shape::Duration => {
+                let nanos = varint_field(bytes, 1)?.unwrap_or(0);
+                Ok(Value::String(format_duration(nanos as i64).into()))
+            }
+            Shape::Quantity => {
+                let text = bytes_field(bytes, 1)?.map(|b| Str::from(text_of(b))).unwrap_or_default();
+                let text = if text.is_empty() { Str::const_new("0") } else { text };
+                scalar::quantity(text).map(Value::String)
+            }
+            Shape::IntOrString => Ok(match varint_field(bytes, 1)? {
+                Some(1) => Value::String(bytes_field(bytes, 3)?.map(text_of).unwrap_or_default().into()),
+                _ => Value::Int(i64::from(varint_field(bytes, 2)?.unwrap_or(0) as i32)),
+            }),
+            Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any => match bytes_field(bytes, 1)? {
+                Some(raw) if !raw.is_empty() => json::parse(raw).map(|p| p.value).map_err(|e| e.to_string()),
+                _ => Ok(Value::Null),
+            },
+            Shape::SchemaOr { object, other } => self.schema_or(*object, *other, bytes),
+            _ => Err(wrong_wire(Wire::Bytes(bytes), field)),
+        }
+    }
+
+    fn schema_or(&mut self, object: TypeId, other: SchemaOther, bytes: &[u8]) -> Result<Value, String> {
+        let ty = self.schema.ty(object);
+        let mut items = Vec::new();
+        let (mut allows, mut schema) = (false, None);
+        let mut fields = Fields::new(bytes);
+        while let Some((number, wire)) = fields.next()? {
+            match (other, number, wire) {
+                (SchemaOther::Bool, 1, Wire::Varint(n)) => allows = n != 0,
+                (SchemaOther::Bool, 2, _) | (_, 1, _) => schema = Some(self.message(ty, wire.bytes())?),
+                (SchemaOther::SchemaArray, 2, _) => items.push(self.message(ty, wire.bytes())?),
+                (SchemaOther::StringArray, 2, _) => items.push(Value::String(text_of(wire.bytes()).into())),
+                _ => {}
+            }
+        }
+        Ok(match (schema, other) {
+            (_, _) if !items.is_empty() => Value::Array(items),
+            (Some(schema), _) => schema,
+            (None, SchemaOther::Bool) => Value::Bool(allows),
+            (None, _) => Value::Null,
+        })
+    }
+}
+
+/// A message that comes twice is decoded into the same struct.
+fn merge(before: Value, after: Value) -> Value {
+    match (before, after) {
+        (Value::Object(mut into), Value::Object(from)) => {
+            for (key, value) in from {
+                into.insert(key, value);
+            }
+            Value::Object(into)
+        }
+        (_, after) => after,
+    }
+}
+
+fn wrong_wire(wire: Wire, field: &Field) -> String {
+    let mut name = field.name.to_string();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("proto: wrong wireType = {} for field {name}", wire.kind())
+}
+
+fn varint_field(bytes: &[u8], wanted: u32) -> Result<Option<u64>, Malformed> {
+    let mut found = None;
+    let mut fields = Fields::new(bytes);
+    while let Some((number, wire)) = fields.next()? {
+        if let (true, Wire::Varint(n)) = (number == wanted, wire) {
+            found = Some(n);
+        }
+    }
+    Ok(found)
+}
+
+fn bytes_field(bytes: &[u8], wanted: u32) -> Result<Option<&[u8]>, Malformed> {
+    let mut found = None;
+    let mut fields = Fields::new(bytes);
+    while let Some((number, wire)) = fields.next()? {
+        if let (true, Wire::Bytes(bytes)) = (number == wanted, wire) {
+            found = Some(bytes);
+        }
+    }
+    Ok(found)
+}
+
+/// No bytes are Go's zero time. `Time` keeps no fraction, `MicroTime` six digits of it.
+pub(crate) fn time(shape: &Shape, bytes: &[u8]) -> Result<Value, Malformed> {
+    Ok(match timestamp(bytes)? {
+        None => Value::Null,
+        Some(at) if *shape == Shape::Time => Value::String(at.to_rfc3339().into()),
+        Some(at) => Value::String(at.to_rfc3339_micro().into()),
+    })
+}
+
+/// The moment of a time's message, within the years that RFC 3339 can write.
+pub(crate) fn timestamp(bytes: &[u8]) -> Result<Option<Timestamp>, Malformed> {
+    const YEAR_10000_SECONDS: i64 = 253_402_300_800;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let seconds = varint_field(bytes, 1)?.unwrap_or(0) as i64;
+    let nanos = varint_field(bytes, 2)?.unwrap_or(0).min(999_999_999) as u32;
+    if !(meta::time::ZERO_SECONDS..YEAR_10000_SECONDS).contains(&seconds) {
+        return Err("Time.MarshalJSON: year outside of range [0,9999]");
+    }
+    Ok(Some(Timestamp { seconds, nanos }))
+}
