@@ -1,5 +1,6 @@
 //! Writing: transactions are checked and ordered under one lock, made durable in batches, and only then published.
 
+use crate::embedded::{begin_batch, write_delete, write_put, write_transaction};
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object, Resource};
 use crate::version::Version;
 use crate::watch::{Event, Feed, Kind};
@@ -8,6 +9,7 @@ use meta::Str;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, RwLock};
+use tokio::sync::oneshot;
 
 /// The bytes of all objects of one transaction, at most. Requests are bounded far below this.
 pub const TRANSACTION_BYTES_MAX: usize = 16 << 20;
@@ -45,14 +47,12 @@ impl Op {
     }
 
     fn holds(&self, current: Option<&Arc<Object>>) -> bool {
-        let (expect, deleting) = match self {
-            Op::Put { expect, .. } => (expect, false),
-            Op::Delete { expect, .. } => (expect, true),
-        };
-        match expect {
-            Expect::Absent => current.is_none(),
-            Expect::Revision(revision) => current.is_some_and(|object| object.revision == *revision),
-            Expect::Any => !deleting || current.is_some(),
+        match (self, current) {
+            (Op::Put { expect: Expect::Absent, .. }, current) => current.is_none(),
+            (Op::Put { expect: Expect::Any, .. }, _) | (Op::Delete { expect: Expect::Any, .. }, Some(_)) => true,
+            (Op::Put { expect: Expect::Revision(revision), .. }, Some(object))
+            | (Op::Delete { expect: Expect::Revision(revision), .. }, Some(object)) => object.revision == *revision,
+            (Op::Put { .. } | Op::Delete { .. }, _) => false,
         }
     }
 }
@@ -74,6 +74,10 @@ pub enum CommitError {
         current: Option<Arc<Object>>,
     },
     TooLarge,
+    /// Two ops have one key.
+    Duplicate {
+        key: Arc<str>,
+    },
     /// No resource is registered for the key.
     Unregistered {
         key: Arc<str>,
@@ -90,6 +94,7 @@ impl std::fmt::Display for CommitError {
             }
             CommitError::Conflict { key, current: None } => write!(f, "{key} does not exist"),
             CommitError::TooLarge => write!(f, "the transaction is larger than {TRANSACTION_BYTES_MAX} bytes"),
+            CommitError::Duplicate { key } => write!(f, "the transaction names {key} twice"),
             CommitError::Unregistered { key } => write!(f, "no resource is registered for {key}"),
             CommitError::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
         }
@@ -115,6 +120,9 @@ pub(crate) struct Working {
     pub(crate) events: Vec<Event>,
 }
 
+/// Told whether a batch became durable.
+pub(crate) type Waiter = oneshot::Sender<Result<(), Arc<str>>>;
+
 /// The newest state. Everything that changes the order of things happens under its lock.
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -122,8 +130,16 @@ pub(crate) struct Head {
     pub(crate) revision: u64,
     /// By prefix.
     pub(crate) resources: BTreeMap<Str, Working>,
+    /// Objects of no registered resource: of custom resources whose definition was not read yet.
+    pub(crate) unclaimed: BTreeMap<Arc<str>, Arc<Object>>,
     /// What expires when.
     pub(crate) expiries: BTreeSet<(i64, Arc<str>)>,
+    /// Whether transactions are written to a log before they are published.
+    pub(crate) durable: bool,
+    /// The transactions that the log does not have yet, as one frame; empty when there are none.
+    pub(crate) batch: Vec<u8>,
+    /// Who waits for them.
+    pub(crate) waiters: Vec<Waiter>,
     /// Set once: nothing is acknowledged any more.
     pub(crate) failed: Option<Arc<str>>,
     pub(crate) encodings: Arc<EncodingCache>,
@@ -149,13 +165,19 @@ impl Head {
     }
 
     /// Checks a transaction and applies it to the newest state. What it returns is not durable and not visible yet.
-    pub(crate) fn apply(&mut self, ops: Vec<Op>) -> Result<Committed, CommitError> {
+    pub(crate) fn apply(&mut self, ops: Vec<Op>, now_seconds: i64) -> Result<Committed, CommitError> {
         if let Some(why) = &self.failed {
             return Err(CommitError::Unavailable(why.clone()));
         }
         self.check(&ops)?;
         self.revision += 1;
         let revision = self.revision;
+        if self.durable {
+            if self.batch.is_empty() {
+                begin_batch(&mut self.batch);
+            }
+            write_transaction(&mut self.batch, revision, now_seconds, ops.len());
+        }
         let objects = ops.into_iter().filter_map(|op| self.apply_op(op, revision)).collect();
         Ok(Committed { revision, objects })
     }
@@ -174,6 +196,11 @@ impl Head {
                 }
             }
         }
+        let mut keys: Vec<&str> = ops.iter().map(Op::key).collect();
+        keys.sort_unstable();
+        if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(CommitError::Duplicate { key: pair[0].into() });
+        }
         if bytes_sum > TRANSACTION_BYTES_MAX { Err(CommitError::TooLarge) } else { Ok(()) }
     }
 
@@ -186,18 +213,26 @@ impl Head {
                 // Copied to their exact size: the caller's buffer may be larger, or part of a request.
                 let bytes = Bytes::copy_from_slice(&bytes);
                 let encodings = EncodingSlot::new(&self.encodings);
-                Some(self.put(Arc::new(Object { key, revision, create_revision, bytes, meta, encodings })))
+                let object = Arc::new(Object { key, revision, create_revision, bytes, meta, encodings });
+                if self.durable {
+                    write_put(&mut self.batch, &object);
+                }
+                self.put(object.clone());
+                Some(object)
             }
-            Op::Delete { key, .. } => self.delete(&key, revision),
+            Op::Delete { key, .. } => {
+                if self.durable {
+                    write_delete(&mut self.batch, &key);
+                }
+                self.delete(&key, revision)
+            }
         }
     }
 
     /// Sets an object, with everything that follows from it.
-    pub(crate) fn put(&mut self, object: Arc<Object>) -> Arc<Object> {
-        if let Some(at) = object.meta.expires_at_seconds {
-            self.expiries.insert((at, object.key.clone()));
-        }
-        let Some(working) = self.resource_mut(&object.key) else { return object };
+    fn put(&mut self, object: Arc<Object>) {
+        self.note_expiry(&object);
+        let Some(working) = self.resource_mut(&object.key) else { return };
         let previous = working.version.put(object.clone());
         working.version.revision = object.revision;
         working.events.push(Event {
@@ -209,11 +244,10 @@ impl Head {
         self.forget_expiry(
             previous.as_deref().filter(|old| old.meta.expires_at_seconds != object.meta.expires_at_seconds),
         );
-        object
     }
 
     /// Removes an object, with everything that follows from it.
-    pub(crate) fn delete(&mut self, key: &str, revision: u64) -> Option<Arc<Object>> {
+    fn delete(&mut self, key: &str, revision: u64) -> Option<Arc<Object>> {
         let working = self.resource_mut(key)?;
         let last = working.version.remove(key)?;
         working.version.revision = revision;
@@ -228,11 +262,25 @@ impl Head {
         Some(object)
     }
 
+    pub(crate) fn note_expiry(&mut self, object: &Object) {
+        if let Some(at) = object.meta.expires_at_seconds {
+            self.expiries.insert((at, object.key.clone()));
+        }
+    }
+
     fn forget_expiry(&mut self, old: Option<&Object>) {
         let Some(old) = old else { return };
         if let Some(at) = old.meta.expires_at_seconds {
             self.expiries.remove(&(at, old.key.clone()));
         }
+    }
+
+    /// Deletions of what has expired, some at a time.
+    pub(crate) fn due(&self, now_seconds: i64) -> Vec<Op> {
+        let due = self.expiries.iter().take_while(|(at, _)| *at <= now_seconds).take(1000);
+        let due = due.filter_map(|(_, key)| self.get(key));
+        let delete = |o: &Arc<Object>| Op::Delete { key: o.key.to_string(), expect: Expect::Revision(o.revision) };
+        due.map(delete).collect()
     }
 
     /// What became new since the last call, to be published when it is durable.

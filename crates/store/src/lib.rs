@@ -4,14 +4,17 @@
 //! [`Cursor`]s into a shared log. Nothing here knows what a Kubernetes object is: bytes, a key and a [`Meta`].
 
 mod commit;
+mod embedded;
 mod object;
 mod snapshot;
 mod store;
 mod tree;
+mod upkeep;
 mod version;
 mod watch;
 
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
+pub use embedded::restore;
 pub use object::{Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
 pub use store::{Options, OutOfRange, Store};

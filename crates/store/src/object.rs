@@ -55,12 +55,7 @@ impl Object {
 
     /// The same revision with its metadata read from its bytes by `resource`.
     pub(crate) fn extracted_again(&self, resource: &Resource) -> Object {
-        let mut meta = (resource.extract)(&self.key, &self.bytes).unwrap_or_else(|_| {
-            // No reason to lose the object: it can still be read and deleted by its name.
-            let mut segments = self.key.get(resource.prefix.len()..).unwrap_or_default().rsplit('/');
-            let name = segments.next().unwrap_or_default().into();
-            Meta { name, namespace: segments.next().unwrap_or_default().into(), ..Meta::default() }
-        });
+        let mut meta = resource.meta_of(&self.key, &self.bytes);
         meta.expires_at_seconds = self.meta.expires_at_seconds;
         Object { meta, ..self.deleted_at(self.revision) }
     }
@@ -139,6 +134,18 @@ pub struct Resource {
     pub extract: Extract,
     /// How many `Meta::fields` its objects have.
     pub field_count: usize,
+}
+
+impl Resource {
+    /// The metadata in an object's bytes. When they cannot be read there is no reason to lose the object: name and
+    /// namespace are in the key, so it can still be read and deleted.
+    pub(crate) fn meta_of(&self, key: &str, bytes: &[u8]) -> Meta {
+        (self.extract)(key, bytes).unwrap_or_else(|_| {
+            let mut segments = key.get(self.prefix.len()..).unwrap_or_default().rsplit('/');
+            let name = segments.next().unwrap_or_default().into();
+            Meta { name, namespace: segments.next().unwrap_or_default().into(), ..Meta::default() }
+        })
+    }
 }
 
 impl std::fmt::Debug for Resource {

@@ -451,7 +451,9 @@ mod tests {
     #[test]
     fn ascending_inserts_fill_the_leaves() {
         let mut tree = Tree::default();
-        (0..10_000u64).for_each(|n| drop(tree.insert(n, ())));
+        for n in 0..10_000u64 {
+            tree.insert(n, ());
+        }
         fn leaves<K, V>(node: &Node<K, V>) -> usize {
             match node {
                 Node::Leaf(_) => 1,

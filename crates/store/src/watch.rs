@@ -143,8 +143,8 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    pub(crate) fn starting_after(floor: u64) -> Feed {
-        Feed { log: RwLock::new(WatchLog::starting_after(floor)), end: watch::Sender::new(0) }
+    pub(crate) fn of(log: WatchLog) -> Feed {
+        Feed { end: watch::Sender::new(log.end()), log: RwLock::new(log) }
     }
 
     pub(crate) fn wake(&self) {

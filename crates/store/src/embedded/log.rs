@@ -1,0 +1,159 @@
+//! The log of transactions: segments of frames, written by one thread.
+
+use super::files::{File, Files};
+use super::frame::{self, FILE_HEADER_BYTES, FileHeader, FileKind};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A log file that is not written any more.
+#[derive(Clone, Debug)]
+pub(crate) struct Closed {
+    pub(crate) name: String,
+    pub(crate) last_revision: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What the writer of the log shares with the housekeeping.
+#[derive(Debug, Default)]
+pub(crate) struct Segments {
+    /// Oldest first.
+    pub(crate) closed: Mutex<Vec<Closed>>,
+    /// A file of zeros for the next segment: overwriting blocks that exist needs no metadata to be written, which about
+    /// halves the time of a sync.
+    pub(crate) prepared: Mutex<Option<Box<dyn File>>>,
+    /// The file in use is filled far enough for the next one to be prepared.
+    wanted: AtomicBool,
+}
+
+/// The name of the prepared file; it is renamed when it becomes a segment.
+pub(crate) const PREPARED: &str = "next.tmp";
+
+pub(crate) fn log_name(first_sequence: u64) -> String {
+    format!("log-{first_sequence:020}")
+}
+
+/// The end of the log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) store_id: u64,
+    pub(crate) segment_bytes: u64,
+    pub(crate) name: String,
+    pub(crate) file: Box<dyn File>,
+    pub(crate) offset: u64,
+    pub(crate) next_sequence: u64,
+    pub(crate) last_revision: u64,
+}
+
+impl Log {
+    /// Begins a log whose first frame will have `sequence`.
+    pub(crate) fn create(
+        files: Arc<dyn Files>,
+        store_id: u64,
+        sequence: u64,
+        segment_bytes: u64,
+        last_revision: u64,
+    ) -> io::Result<Log> {
+        let segments = Arc::<Segments>::default();
+        let (name, file) = create_segment(&*files, &segments, store_id, sequence)?;
+        let offset = FILE_HEADER_BYTES as u64;
+        let next_sequence = sequence;
+        Ok(Log { files, segments, store_id, segment_bytes, name, file, offset, next_sequence, last_revision })
+    }
+
+    /// Writes a batch and returns when it is durable. `batch` has room for the frame's header ([`frame::begin`]) at its
+    /// beginning. After an error nothing more may be appended: what reached the disk is not known.
+    pub(crate) fn append(&mut self, batch: &mut Vec<u8>, last_revision: u64) -> io::Result<()> {
+        frame::seal(batch, 0, self.store_id, self.next_sequence);
+        let end = self.offset + batch.len() as u64;
+        if end > self.segment_bytes && self.offset > FILE_HEADER_BYTES as u64 {
+            self.roll()?;
+        }
+        self.file.write_at(batch, self.offset)?;
+        self.file.sync()?;
+        self.offset += batch.len() as u64;
+        self.next_sequence += 1;
+        self.last_revision = last_revision;
+        Ok(())
+    }
+
+    /// True once per segment: when the next one should be prepared.
+    pub(crate) fn wants_next(&self) -> bool {
+        self.offset > self.segment_bytes / 4 && !self.segments.wanted.swap(true, Ordering::Relaxed)
+    }
+
+    /// Goes on in a new segment.
+    fn roll(&mut self) -> io::Result<()> {
+        let (name, file) = create_segment(&*self.files, &self.segments, self.store_id, self.next_sequence)?;
+        let name = std::mem::replace(&mut self.name, name);
+        let closed = Closed { name, last_revision: self.last_revision, bytes: self.offset };
+        self.segments.closed.lock().unwrap_or_else(PoisonError::into_inner).push(closed);
+        self.segments.wanted.store(false, Ordering::Relaxed);
+        self.file = file;
+        self.offset = FILE_HEADER_BYTES as u64;
+        Ok(())
+    }
+}
+
+/// A segment with a durable header under its durable name.
+fn create_segment(
+    files: &dyn Files,
+    segments: &Segments,
+    store_id: u64,
+    first: u64,
+) -> io::Result<(String, Box<dyn File>)> {
+    let prepared = segments.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (from, file) = match prepared {
+        Some(file) => (PREPARED, file),
+        None => ("segment.tmp", files.create("segment.tmp")?),
+    };
+    file.write_at(&FileHeader { kind: FileKind::Log, store_id, first }.encode(), 0)?;
+    file.sync()?;
+    let name = log_name(first);
+    files.rename(from, &name)?;
+    files.sync()?;
+    Ok((name, file))
+}
+
+/// Makes a file of zeros for the next segment when there is none. Interrupted when `stop` says so.
+pub(crate) fn prepare_segment(log: &LogPlan, stop: &dyn Fn() -> bool) -> io::Result<()> {
+    const STEP: usize = 1 << 20;
+    if !log.segments.wanted.load(Ordering::Relaxed)
+        || log.segments.prepared.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    {
+        return Ok(());
+    }
+    let file = log.files.create(PREPARED)?;
+    let zeros = vec![0; STEP];
+    let mut offset = 0;
+    while offset < log.segment_bytes && !stop() {
+        file.write_at(&zeros, offset)?;
+        // In small portions: a large one would hold up the log's own syncs.
+        file.sync()?;
+        offset += STEP as u64;
+    }
+    *log.segments.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    Ok(())
+}
+
+/// What the housekeeping knows of the log.
+#[derive(Clone, Debug)]
+pub(crate) struct LogPlan {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) store_id: u64,
+    pub(crate) segment_bytes: u64,
+}
+
+impl Log {
+    pub(crate) fn plan(&self) -> LogPlan {
+        LogPlan {
+            files: self.files.clone(),
+            segments: self.segments.clone(),
+            store_id: self.store_id,
+            segment_bytes: self.segment_bytes,
+        }
+    }
+}

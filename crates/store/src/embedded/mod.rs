@@ -1,0 +1,247 @@
+//! The embedded engine: everything in memory, made durable by a log of transactions in one directory.
+//!
+//! One thread takes what has gathered since its last write, writes it as one frame, syncs once, publishes and
+//! acknowledges. A second thread keeps house: it prepares the next log file, writes checkpoints from snapshots
+//! (writers are not held up) and removes what they replace.
+
+mod checkpoint;
+mod files;
+mod frame;
+mod log;
+mod record;
+mod recover;
+
+pub(crate) use frame::begin as begin_batch;
+pub(crate) use log::{LogPlan, prepare_segment};
+pub(crate) use record::{write_delete, write_put, write_transaction};
+
+use crate::commit::resource_of;
+use crate::object::{Object, Resource};
+use crate::store::{Core, Options, Store, Threads};
+use crate::upkeep;
+use crate::version::Version;
+use crate::watch::{Feed, WatchLog};
+use checkpoint::{Section, Summary, checkpoint_name, open_checkpoint, write_checkpoint};
+use files::{Directory, Files};
+use log::Log;
+use meta::Str;
+use recover::{Recovered, Recovery, new_store_id};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+/// An error that names the file.
+fn refuse(name: &str, why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, format!("{name} {why}"))
+}
+
+impl Store {
+    /// Opens the store in a directory, which is made when it is missing, and locks it.
+    ///
+    /// # Errors
+    /// When another process has the directory, and when a file is damaged or is not one of this store's. An unfinished
+    /// last write (a crash) is no damage: it was never acknowledged.
+    pub fn open_embedded(directory: &Path, resources: Vec<Resource>, options: Options) -> io::Result<Store> {
+        open(Arc::new(Directory::lock(directory)?), resources, options)
+    }
+
+    /// Writes the newest state into a new file, from which [`restore`] makes a store. Does not hold up writers.
+    pub fn backup(&self, target: &Path) -> io::Result<()> {
+        let (Some(parent), Some(name)) = (target.parent(), target.file_name().and_then(|name| name.to_str())) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the target is not a file's path"));
+        };
+        let files = Directory::unlocked(parent);
+        let temporary = format!("{name}.tmp");
+        let file = files.create(&temporary)?;
+        let state = State::of(&self.core, u64::MAX);
+        let newest = state.newest;
+        let summary = Summary { newest, log_after: newest };
+        write_checkpoint(&*file, new_store_id(), summary, state.sections(), &|| false)?;
+        files.rename(&temporary, name)?;
+        files.sync()
+    }
+}
+
+/// A state that is being written.
+struct State {
+    /// The newest revision in it.
+    newest: u64,
+    /// The oldest revision of a resource in it.
+    oldest: u64,
+    versions: Vec<(Str, u64, Version)>,
+    unclaimed: Vec<Arc<Object>>,
+}
+
+impl State {
+    /// The state of every resource at `revision`, or as soon after as its history allows; the newest when it lies ahead.
+    fn of(core: &Core, revision: u64) -> State {
+        let (newest, published, unclaimed) = core.all_published();
+        let versions: Vec<(Str, u64, Version)> = published
+            .iter()
+            .map(|published| {
+                let (version, at) = published.version_from(revision.min(newest));
+                (published.resource.prefix.clone(), at, version)
+            })
+            .collect();
+        let revisions = || versions.iter().map(|(_, at, _)| *at).chain([newest]);
+        let (oldest, newest) = (revisions().min().unwrap_or(newest), revisions().max().unwrap_or(newest));
+        State { newest, oldest, versions, unclaimed }
+    }
+
+    fn sections(&self) -> Vec<Section<'_>> {
+        let unclaimed: Box<dyn Iterator<Item = Arc<Object>>> = Box::new(self.unclaimed.iter().cloned());
+        let mut sections = vec![Section { prefix: Str::default(), revision: self.newest, objects: unclaimed }];
+        sections.extend(self.versions.iter().map(|(prefix, revision, version)| Section {
+            prefix: prefix.clone(),
+            revision: *revision,
+            objects: Box::new(version.objects.iter().map(|(_, object)| object.clone())),
+        }));
+        sections
+    }
+}
+
+/// Writes a checkpoint as of `revision` and removes what it replaces.
+pub(crate) fn checkpoint(core: &Core, plan: &LogPlan, revision: u64) -> io::Result<()> {
+    let state = State::of(core, revision);
+    let summary = Summary { newest: state.newest, log_after: state.oldest };
+    let file = plan.files.create("checkpoint.tmp")?;
+    write_checkpoint(&*file, plan.store_id, summary, state.sections(), &|| core.is_closing())?;
+    let name = checkpoint_name(state.newest);
+    plan.files.rename("checkpoint.tmp", &name)?;
+    plan.files.sync()?;
+    for old in plan.files.list()?.iter().filter(|old| old.starts_with("checkpoint-") && **old < name) {
+        plan.files.remove(old)?;
+    }
+    let mut closed = plan.segments.closed.lock().unwrap_or_else(PoisonError::into_inner);
+    while closed.first().is_some_and(|segment| segment.last_revision <= state.oldest) {
+        plan.files.remove(&closed.remove(0).name)?;
+    }
+    drop(closed);
+    plan.files.sync()
+}
+
+/// Makes a store out of a backup, in a directory without one. Revisions continue `revisions_skipped` after the
+/// backup's: clients that saw revisions after it notice and list again.
+///
+/// # Errors
+/// When the backup is damaged, or the directory has a store already.
+pub fn restore(backup: &Path, directory: &Path, revisions_skipped: u64) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (backup.parent(), backup.file_name().and_then(|name| name.to_str())) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the backup is not a file's path"));
+    };
+    let checkpoint = open_checkpoint(&Directory::unlocked(parent), name)?;
+    let files = Directory::lock(directory)?;
+    if files.list()?.iter().any(|name| name.starts_with("log-") || name.starts_with("checkpoint-")) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the directory has a store already"));
+    }
+    let newest = checkpoint.summary.newest.saturating_add(revisions_skipped);
+    let mut portions = Vec::new();
+    for number in 0..checkpoint.portions() {
+        let portion = checkpoint.read_portion(number)?;
+        let objects = portion.objects.into_iter().map(|o| Arc::new(o.into_object(Default::default(), &Arc::default())));
+        portions.push((portion.prefix, objects.collect::<Vec<_>>()));
+    }
+    let sections = portions.into_iter().map(|(prefix, objects)| Section {
+        prefix,
+        revision: newest,
+        objects: Box::new(objects.into_iter()),
+    });
+    let file = files.create("restored.tmp")?;
+    let summary = Summary { newest, log_after: newest };
+    write_checkpoint(&*file, new_store_id(), summary, sections.collect(), &|| false)?;
+    files.rename("restored.tmp", &checkpoint_name(newest))?;
+    files.sync()
+}
+
+pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<Store> {
+    let resources: BTreeMap<Str, Resource> = resources.into_iter().map(|r| (r.prefix.clone(), r)).collect();
+    let (segment_bytes, log_bytes_max) = (options.segment_bytes, options.log_bytes_max);
+    let recovered = Recovery { files, resources: &resources, segment_bytes, log_bytes_max }.run()?;
+    let plan = recovered.log.plan();
+    let (core, log) = core_of(recovered, resources, options);
+    let core = Arc::new(core);
+    let flusher = {
+        let core = core.clone();
+        std::thread::Builder::new().name("store-log".into()).spawn(move || write_batches(&core, log))?
+    };
+    let keeper = {
+        let core = core.clone();
+        std::thread::Builder::new().name("store-upkeep".into()).spawn(move || upkeep::run(&core, Some(&plan)))?
+    };
+    Ok(Store { core: core.clone(), _threads: Arc::new(Threads::new(core, vec![flusher, keeper])) })
+}
+
+/// What was recovered, as the state of a running store.
+fn core_of(recovered: Recovered, resources: BTreeMap<Str, Resource>, options: Options) -> (Core, Log) {
+    let Recovered { log, revision, objects, mut histories, times, encodings } = recovered;
+    let core = Core::starting_at(revision, true, encodings, options);
+    core.remember_times(times);
+    let mut head = core.lock_head();
+    // In key order, as the objects are.
+    let mut own: BTreeMap<&str, Vec<Arc<Object>>> = BTreeMap::new();
+    let mut unclaimed = BTreeMap::new();
+    for (key, object) in objects {
+        match resource_of(&resources, &key) {
+            Some(resource) => {
+                head.note_expiry(&object);
+                own.entry(&resource.prefix).or_default().push(object);
+            }
+            None => drop(unclaimed.insert(key, object)),
+        }
+    }
+    for (prefix, resource) in &resources {
+        let version = Version::from_sorted(own.remove(prefix.as_str()).unwrap_or_default(), revision);
+        let history = histories.remove(prefix).unwrap_or_else(|| WatchLog::starting_after(revision));
+        core.install(&mut head, resource.clone(), version, Feed::of(history));
+    }
+    head.unclaimed = unclaimed;
+    drop(head);
+    (core, log)
+}
+
+/// What the batch buffers keep between batches.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// The log thread: group commit.
+fn write_batches(core: &Core, mut log: Log) {
+    let mut buffer = Vec::new();
+    loop {
+        let mut head = core.lock_head();
+        while head.batch.is_empty() {
+            if core.is_closing() {
+                return;
+            }
+            head = core.work.wait(head).unwrap_or_else(PoisonError::into_inner);
+        }
+        let waiters = std::mem::take(&mut head.waiters);
+        let unpublished = head.take_unpublished();
+        buffer.clear();
+        std::mem::swap(&mut buffer, &mut head.batch);
+        drop(head);
+        let outcome = match log.append(&mut buffer, unpublished.revision) {
+            Ok(()) => {
+                core.publish(unpublished);
+                if log.wants_next() {
+                    core.chores.notify_one();
+                }
+                Ok(())
+            }
+            Err(err) => {
+                let why: Arc<str> = format!("writing {} failed: {err}", log.name).into();
+                core.fail(&why);
+                Err(why)
+            }
+        };
+        for waiter in waiters {
+            // A waiter that went away does not mind.
+            let _ = waiter.send(outcome.clone());
+        }
+        if outcome.is_err() {
+            return;
+        }
+        core.drained.notify_all();
+        // A batch of one huge transaction must not stay for ever.
+        buffer.shrink_to(BATCH_BYTES_KEPT);
+    }
+}

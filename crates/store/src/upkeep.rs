@@ -1,0 +1,70 @@
+//! Housekeeping by the clock: expiry, forgetting, and on disk the next log file and checkpoints.
+
+use crate::commit::CommitError;
+use crate::embedded::{LogPlan, checkpoint, prepare_segment};
+use crate::store::{Core, now_seconds};
+use std::io;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// Runs until the store closes.
+pub(crate) fn run(core: &Core, plan: Option<&LogPlan>) {
+    loop {
+        let head = core.lock_head();
+        if core.is_closing() {
+            return;
+        }
+        drop(core.chores.wait_timeout(head, Duration::from_secs(1)).unwrap_or_else(PoisonError::into_inner));
+        if core.is_closing() {
+            return;
+        }
+        if core.options.upkeep {
+            expire(core, now_seconds());
+            core.compact_by_age(now_seconds());
+        }
+        if let Some(plan) = plan {
+            // Without space there is no prepared file and no checkpoint; the log says when it cannot go on.
+            let _ = prepare_segment(plan, &|| core.is_closing());
+            let _ = checkpoint_when_due(core, plan);
+        }
+    }
+}
+
+fn expire(core: &Core, now_seconds: i64) {
+    loop {
+        let due = core.lock_head().due(now_seconds);
+        if due.is_empty() {
+            return;
+        }
+        for op in due {
+            match core.commit_blocking(vec![op]) {
+                // Changed or deleted meanwhile: no longer due.
+                Ok(_) | Err(CommitError::Conflict { .. }) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// A checkpoint costs a write of everything, so it is made when it frees at least as much.
+fn checkpoint_when_due(core: &Core, plan: &LogPlan) -> io::Result<()> {
+    let closed = plan.segments.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let (_, published, _) = core.all_published();
+    let stored: u64 = published.iter().map(|published| published.newest().bytes).sum();
+    let log_bytes: u64 = closed.iter().map(|segment| segment.bytes).sum();
+    let allowed = core.options.disk_log_bytes_max.max(stored.saturating_mul(4));
+    if log_bytes > allowed {
+        let mut kept = log_bytes;
+        let cut = closed.iter().find(|segment| {
+            kept -= segment.bytes;
+            kept <= allowed / 2
+        });
+        core.compact(cut.map_or(0, |segment| segment.last_revision));
+    }
+    let forgotten = closed.iter().filter(|segment| segment.last_revision <= core.compacted());
+    let removable: u64 = forgotten.map(|segment| segment.bytes).sum();
+    if removable < stored.max(plan.segment_bytes) {
+        return Ok(());
+    }
+    checkpoint(core, plan, core.compacted())
+}
