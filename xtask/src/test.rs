@@ -1,0 +1,38 @@
+//! `cargo xtask test` and `cargo xtask bench`.
+
+use std::process::Command;
+
+use crate::tools::{self, Server};
+use crate::{repo, wire};
+
+/// Everything that shows whether the project works.
+pub fn run(args: &[String]) -> Result<(), String> {
+    if !args.iter().any(|arg| arg == "--no-install") {
+        tools::install_missing();
+    }
+    tools::run(Command::new("cargo").args(["test", "--workspace"]))?;
+    if repo::root().join("tests/kube-rs/Cargo.toml").exists() {
+        tools::run(Command::new("cargo").args(["test", "--manifest-path", "tests/kube-rs/Cargo.toml"]))?;
+    }
+    wire::run(&["--floors".to_owned()])
+}
+
+/// How many times a server is started to find its usual start time.
+const STARTS: usize = 5;
+
+/// Start time and memory of the release build; then the load generator where the program has one.
+pub fn bench(args: &[String]) -> Result<(), String> {
+    let release = !args.iter().any(|arg| arg == "--debug");
+    let mut starts = vec![];
+    let mut memory = None;
+    for _ in 0..STARTS {
+        let server = Server::start(release)?;
+        starts.push(server.ready_after.as_millis());
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        memory = server.memory_kib();
+    }
+    starts.sort_unstable();
+    println!("ready on an empty directory after {:?} ms", starts);
+    println!("idle memory {} KiB", memory.map_or("unknown".into(), |kib| kib.to_string()));
+    Ok(())
+}
