@@ -84,12 +84,15 @@ pub(crate) fn go_json_kind(value: &Value) -> &'static str {
 /// 422 with upstream's one text for all of them.
 pub fn apply(doc: &mut Value, ops: &[Value]) -> Result<()> {
     let mut spent = Spent::default();
-    ops.iter().try_for_each(|op| apply_one(doc, op, &mut spent)).map_err(|Rejected| {
-        let text = "the server rejected our request due to an error in our request";
-        let mut status = Status::failure(422, Reason::Invalid, text);
-        status.details = Some(Box::default());
-        status
-    })
+    ops.iter().try_for_each(|op| apply_one(doc, op, &mut spent)).map_err(|Rejected| rejected())
+}
+
+/// The answer to a patch of good form that does not fit the object.
+pub(crate) fn rejected() -> Status {
+    let text = "the server rejected our request due to an error in our request";
+    let mut status = Status::failure(422, Reason::Invalid, text);
+    status.details = Some(Box::default());
+    status
 }
 
 /// An operation does not fit the document.

@@ -6,4 +6,5 @@ mod go;
 pub mod json;
 pub mod managed;
 pub mod merge;
+pub mod strategic;
 pub mod typed;

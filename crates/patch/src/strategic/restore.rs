@@ -1,0 +1,103 @@
+//! Whether a patched tree can be read as its type, in the words of Go's converter from maps to structs
+//! (upstream: apimachinery/pkg/runtime/converter.go). Values with their own text form are the codec's to check.
+
+use crate::go;
+use meta::Value;
+use schema::{Schema, Shape, TypeId};
+
+/// The fields that the type does not have, as `unknown field "spec.x"`, sorted.
+///
+/// # Errors
+/// The first value of a wrong kind, in the order of Go's fields: `cannot restore slice from map`.
+pub fn restore(schema: &Schema, type_id: TypeId, value: &Value) -> Result<Vec<String>, String> {
+    let mut walk = Walk { schema, path: String::new(), unknown: Vec::new() };
+    walk.object(type_id, value)?;
+    walk.unknown.sort();
+    Ok(walk.unknown)
+}
+
+struct Walk<'a> {
+    schema: &'a Schema,
+    path: String,
+    unknown: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn object(&mut self, id: TypeId, value: &Value) -> Result<(), String> {
+        let Value::Object(map) = value else { return Err(format!("cannot restore struct from: {}", kind(value))) };
+        let ty = self.schema.ty(id);
+        for field in &ty.fields {
+            if let Some(value) = map.get(&field.name).filter(|v| !v.is_null()) {
+                self.at_key(&field.name, |walk| walk.shape(&field.shape, value))?;
+            }
+        }
+        if !ty.preserve_unknown {
+            for name in map.keys().filter(|name| ty.field(name).is_none()) {
+                let dot = if self.path.is_empty() { "" } else { "." };
+                self.unknown.push(format!("unknown field \"{}{dot}{name}\"", self.path));
+            }
+        }
+        Ok(())
+    }
+
+    fn at_key(&mut self, key: &str, check: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<(), String> {
+        let len = self.path.len();
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        let result = check(self);
+        self.path.truncate(len);
+        result
+    }
+
+    fn shape(&mut self, shape: &Shape, value: &Value) -> Result<(), String> {
+        match (shape, value) {
+            (_, Value::Null) => Ok(()),
+            (Shape::Object(id), value) => self.object(*id, value),
+            (Shape::List(item), Value::Array(items)) => {
+                let len = self.path.len();
+                for (i, value) in items.iter().enumerate() {
+                    self.path.push_str(&format!("[{i}]"));
+                    self.shape(item, value)?;
+                    self.path.truncate(len);
+                }
+                Ok(())
+            }
+            (Shape::Bytes, Value::String(_)) => Ok(()),
+            (Shape::List(_) | Shape::Bytes, value) => Err(format!("cannot restore slice from {}", kind(value))),
+            // The converter does not note the keys of maps.
+            (Shape::Map(item), Value::Object(map)) => map.iter().try_for_each(|(_, value)| self.shape(item, value)),
+            (Shape::Map(_), value) => Err(format!("cannot restore map from {}", kind(value))),
+            (Shape::Bool, value) => scalar(value, "bool"),
+            (Shape::Int32, value) => scalar(value, "int32"),
+            (Shape::Int64, value) => scalar(value, "int64"),
+            (Shape::Float64, value) => scalar(value, "float64"),
+            (Shape::String, value) => scalar(value, "string"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The kind of Go's reflection.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "slice",
+        Value::Object(_) => "map",
+        other => go::type_name(other),
+    }
+}
+
+/// Go converts between numbers, not between numbers and other kinds.
+fn scalar(value: &Value, into: &str) -> Result<(), String> {
+    let number = into.starts_with("int") || into == "float64";
+    match value {
+        Value::Bool(_) if into == "bool" => Ok(()),
+        Value::String(_) if into == "string" => Ok(()),
+        Value::Int(_) if number => Ok(()),
+        Value::Float(n) if number && (into == "float64" || n.fract() == 0.0) => Ok(()),
+        Value::Float(_) if number => Err(format!("cannot convert float64 to {into}")),
+        Value::Int(_) if into == "string" => Err("cannot convert int64 to string".to_string()),
+        _ => Err(format!("unrecognized type: {into}")),
+    }
+}
