@@ -100,10 +100,12 @@ fn display_key(json: &str, out: &mut String) {
     out.push(']');
 }
 
-/// A value within a path: strings are quoted as Go's %q.
-pub(crate) fn display_value(value: &Value) -> String {
+/// A value within a path: strings are quoted as Go's %q; maps and lists are no keys, but may be what a client sent.
+fn display_value(value: &Value) -> String {
     match value {
         Value::String(s) => meta::field::quote(s),
+        Value::Array(items) => format!("[{}]", items.iter().map(display_value).collect::<Vec<_>>().join(",")),
+        Value::Object(map) => map.iter().map(|(k, v)| format!("{k}={}", display_value(v))).collect(),
         other => meta::json::to_string(other),
     }
 }

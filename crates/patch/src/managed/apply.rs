@@ -101,7 +101,7 @@ fn apply_once(
     manager: &str,
     force: bool,
 ) -> std::result::Result<(Value, Entries), Failure> {
-    if matches!(applied["metadata"]["managedFields"], Value::Array(_)) {
+    if entries::brought(applied) {
         return Err(Failure::Status(Status::bad_request("metadata.managedFields must be nil")));
     }
     let typed = target.typed();
@@ -152,6 +152,24 @@ fn apply_once(
         metadata.remove("managedFields");
     }
     Ok((object, managers))
+}
+
+/// Checks that an applied object can be read as its built-in type, in the words of Go's converter. Custom resources are not read.
+///
+/// # Errors
+/// 500, as [`unreadable`].
+pub fn check_readable(target: &Target, applied: &Value, object: &Value) -> Result<()> {
+    let read = crate::strategic::restore(target.schema, target.type_id, object);
+    read.map(drop).map_err(|why| unreadable(target, applied, &why))
+}
+
+/// 500 for an applied configuration whose merged object is no object of its type.
+pub fn unreadable(target: &Target, applied: &Value, why: &str) -> Status {
+    let (object, gvk) = (describe(target, applied), target.gvk);
+    let text = format!(
+        "failed to convert new object ({object}) to proper version: unable to convert unstructured object to {gvk}"
+    );
+    Status::failure(500, Reason::Unknown, format!("{text}: {why}"))
 }
 
 fn describe(target: &Target, object: &Value) -> String {

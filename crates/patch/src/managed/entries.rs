@@ -1,6 +1,7 @@
 //! The entries of managedFields, decoded and encoded.
 
 use crate::fields::Set;
+use meta::time::Timestamp;
 use meta::{Map, Str, Value};
 
 /// How a manager wrote.
@@ -139,6 +140,23 @@ pub fn clears(object: &Value) -> bool {
             [one] => one.as_object().is_some_and(Map::is_empty),
             _ => false,
         },
+        _ => false,
+    }
+}
+
+/// Whether an applied configuration brings managers along. A list that is not even readable counts as none: what is wrong with
+/// it is found later.
+pub(super) fn brought(applied: &Value) -> bool {
+    let text = |v: &Value| matches!(v, Value::Null | Value::String(_));
+    let readable = |item: &Value| {
+        let texts = ["manager", "operation", "apiVersion", "fieldsType", "subresource"];
+        let time = &item["time"];
+        item.as_object().is_some()
+            && texts.iter().all(|k| text(&item[*k]))
+            && (time.is_null() || time.as_str().is_some_and(|t| Timestamp::parse(t).is_ok()))
+    };
+    match &applied["metadata"]["managedFields"] {
+        Value::Array(items) => items.iter().all(readable),
         _ => false,
     }
 }

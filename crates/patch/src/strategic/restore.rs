@@ -1,8 +1,10 @@
 //! Whether a patched tree can be read as its type, in the words of Go's converter from maps to structs
-//! (upstream: apimachinery/pkg/runtime/converter.go). Values with their own text form are the codec's to check.
+//! (upstream: apimachinery/pkg/runtime/converter.go).
 
 use crate::go;
 use meta::Value;
+use meta::quantity::Quantity;
+use meta::time::{Timestamp, parse_duration};
 use schema::{Schema, Shape, TypeId};
 
 /// The fields that the type does not have, as `unknown field "spec.x"`, sorted.
@@ -64,7 +66,10 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
-            (Shape::Bytes, Value::String(_)) => Ok(()),
+            (Shape::Bytes, Value::String(text)) => {
+                let decoded = check_base64(text);
+                decoded.map_err(|at| format!("error decoding from json: illegal base64 data at input byte {at}"))
+            }
             (Shape::List(_) | Shape::Bytes, value) => Err(format!("cannot restore slice from {}", kind(value))),
             // The converter does not note the keys of maps.
             (Shape::Map(item), Value::Object(map)) => map.iter().try_for_each(|(_, value)| self.shape(item, value)),
@@ -74,8 +79,44 @@ impl Walk<'_> {
             (Shape::Int64, value) => scalar(value, "int64"),
             (Shape::Float64, value) => scalar(value, "float64"),
             (Shape::String, value) => scalar(value, "string"),
+            (Shape::Quantity, Value::Int(_) | Value::Float(_)) => Ok(()),
+            (Shape::Quantity, value) => {
+                Quantity::parse(value.as_str().unwrap_or("{")).map(drop).map_err(|e| e.to_string())
+            }
+            (Shape::IntOrString, Value::Int(_) | Value::String(_)) => Ok(()),
+            (Shape::IntOrString, value) => Err(not_of_type(value, "int32")),
+            (Shape::Time, Value::String(text)) => Timestamp::parse(text).map(drop),
+            (Shape::MicroTime, Value::String(text)) => Timestamp::parse_micro(text).map(drop),
+            (Shape::Duration, Value::String(text)) => parse_duration(text).map(drop),
+            (Shape::Time | Shape::MicroTime | Shape::Duration, value) => Err(not_of_type(value, "string")),
             _ => Ok(()),
         }
+    }
+}
+
+fn not_of_type(value: &Value, go_type: &str) -> String {
+    let number = if let Value::Float(_) = value { format!(" {}", go::print(value)) } else { String::new() };
+    let found = crate::json::go_json_kind(value);
+    format!("json: cannot unmarshal {found}{number} into Go value of type {go_type}")
+}
+
+/// The place of the first byte that is not base64, as Go's decoder reports it.
+fn check_base64(text: &str) -> Result<(), usize> {
+    let bytes: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\n' | b'\r')).collect();
+    let digit = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    let digits = bytes.iter().take_while(|b| digit(b)).count();
+    let padding = bytes.get(digits..).unwrap_or_default();
+    let wanted: &[u8] = match digits % 4 {
+        0 => b"",
+        2 => b"==",
+        3 => b"=",
+        _ => return Err(if padding.is_empty() { digits.saturating_sub(1) } else { digits }),
+    };
+    match padding.iter().zip(wanted).position(|(a, b)| a != b) {
+        Some(at) => Err(digits + at),
+        None if padding.len() > wanted.len() => Err(digits + wanted.len()),
+        None if padding.len() < wanted.len() => Err(bytes.len()),
+        None => Ok(()),
     }
 }
 
