@@ -85,10 +85,10 @@ pub fn read(args: impl IntoIterator<Item = String>) -> Call {
     if called != "kube-apiserver" {
         args.remove(0);
     }
-    if program == Program::KubeApiserver {
-        if let Some(text) = version_flag(&args) {
-            return Call::Print(text, 0);
-        }
+    if program == Program::KubeApiserver
+        && let Some(text) = version_flag(&args)
+    {
+        return Call::Print(text, 0);
     }
     parse(program, args.into_iter().map(normalise))
 }
@@ -99,10 +99,10 @@ fn parse(program: Program, args: impl Iterator<Item = String>) -> Call {
         Err(why) => return Call::Print(why.render().to_string(), why.exit_code()),
     };
     let given = |name: &&&str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
-    if program == Program::KubeApiserver {
-        if let Some(name) = REFUSED.iter().find(given) {
-            return Call::Print(format!("--{name} is not supported; refusing to start without what it asks for\n"), 2);
-        }
+    if program == Program::KubeApiserver
+        && let Some(name) = REFUSED.iter().find(given)
+    {
+        return Call::Print(format!("--{name} is not supported; refusing to start without what it asks for\n"), 2);
     }
     let without_effect = match program {
         Program::Serve => vec![],
@@ -129,12 +129,10 @@ fn command(program: Program) -> Command {
         Program::KubeApiserver => ("kube-apiserver", "Serves the Kubernetes API, called as kube-apiserver."),
     };
     let mut command = Command::new(name).about(about).bin_name(name).no_binary_name(false).disable_version_flag(true);
-    let mut order = 0;
     let used =
         FLAGS.iter().filter(|flag| program == Program::Serve || flag.group != table::OWN || flag.name == "data-dir");
-    for flag in used {
+    for (order, flag) in used.enumerate() {
         command = command.arg(used_arg(flag, program).display_order(order));
-        order += 1;
     }
     if program == Program::KubeApiserver {
         let unused = UNUSED_SWITCHES.iter().map(|name| (name, Kind::Switch));

@@ -98,10 +98,10 @@ fn open_leaf(
     params: &CertificateParams,
     fits: impl Fn(&X509Certificate<'_>) -> bool,
 ) -> Result<Pair, String> {
-    if let Some(pair) = read_pair(dir, name)? {
-        if is_current(&pair, &ca.certificate, fits)? {
-            return Ok(pair);
-        }
+    if let Some(pair) = read_pair(dir, name)?
+        && is_current(&pair, &ca.certificate, fits)?
+    {
+        return Ok(pair);
     }
     save_pair(dir, name, new_leaf(ca, params)?)
 }

@@ -46,6 +46,8 @@ pub trait Authorizer: Send + Sync {
 
 /// Proof that the sender may do what the request asks.
 #[derive(Clone, Debug)]
+// `non_exhaustive` would let every module of this crate make one.
+#[allow(clippy::manual_non_exhaustive)]
 pub struct Authorized {
     pub authenticated: Authenticated,
     _private: (),

@@ -154,20 +154,21 @@ impl<H> Connection<H> {
         };
         let handshake = async {
             if speaks_plain_http(&stream).await {
-                return Err(refuse_plain_http(stream).await);
+                refuse_plain_http(stream).await;
+                return None;
             }
-            Ok(acceptor.accept(stream).await)
+            Some(acceptor.accept(stream).await)
         };
         match tokio::time::timeout(self.limits.handshake_timeout, handshake).await {
-            Ok(Ok(Ok(stream))) => {
+            Ok(Some(Ok(stream))) => {
                 let (_, session) = stream.get_ref();
                 if let Some(chain) = session.peer_certificates() {
                     self.peer.certificates = chain.iter().map(|der| der.clone().into_owned()).collect();
                 }
                 self.serve(stream).await;
             }
-            Ok(Ok(Err(why))) => tracing::debug!(%why, peer = ?self.peer.address, "TLS handshake"),
-            Ok(Err(())) => {}
+            Ok(Some(Err(why))) => tracing::debug!(%why, peer = ?self.peer.address, "TLS handshake"),
+            Ok(None) => {}
             Err(_) => tracing::debug!(peer = ?self.peer.address, "TLS handshake takes too long"),
         }
     }
