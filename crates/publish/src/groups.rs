@@ -82,7 +82,7 @@ pub(crate) fn groups(descriptors: &[Arc<Descriptor>], services: &[Service]) -> V
             let service = services.iter().find(|s| s.group == name && s.version == *version);
             Reverse(service.map_or(0, |s| s.version_priority))
         };
-        group.versions.sort_by(|a, b| (priority(a), version_order(a)).cmp(&(priority(b), version_order(b))));
+        group.versions.sort_by_key(|v| (priority(v), version_order(v)));
     }
     groups
 }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn versions_sort_by_stage_then_number() {
         let mut versions = ["v1alpha1", "foo10", "v2", "v1beta1", "v10", "foo1", "v1beta2", "v1", "v01"];
-        versions.sort_by(|a, b| version_order(a).cmp(&version_order(b)));
+        versions.sort_by_key(|v| version_order(v));
         assert_eq!(versions, ["v10", "v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo1", "foo10", "v01"]);
     }
 }

@@ -4,9 +4,11 @@
 //! built-in. Nothing is built before it is asked for; whoever asks decides how long to keep it.
 
 mod aggregated;
+mod descriptions;
 mod discovery;
 mod document;
 mod groups;
+mod openapi;
 
 pub use document::Document;
 pub use groups::Service;
@@ -68,5 +70,35 @@ impl Documents {
             &self.descriptors,
             self.groups.iter().filter(|g| !g.name.is_empty()),
         ))
+    }
+    /// `GET /openapi/v2` as JSON: a few MB, made anew on each call.
+    pub fn openapi_v2(&self) -> Document {
+        Document::of(openapi::v2::document(&self.source()))
+    }
+
+    /// `GET /openapi/v3`: where the documents of the group versions are. Makes each once for its hash.
+    pub fn openapi_v3_index(&self) -> Document {
+        let source = self.source();
+        let mut paths = Value::object();
+        for key in openapi::v3::keys(&source) {
+            let hash = openapi::v3::document(&source, &key).map(|bytes| document::etag(&bytes)).unwrap_or_default();
+            paths.entry(&key).set("serverRelativeURL", format!("/openapi/v3/{key}?hash={hash}"));
+        }
+        let mut index = Value::object();
+        index.set("paths", paths);
+        Document::json(&index)
+    }
+
+    /// `GET /openapi/v3/{key}` as JSON, e.g. "apis/apps/v1"; `None` when there is no such document. Its `etag` is the hash that the index has.
+    pub fn openapi_v3(&self, key: &str) -> Option<Document> {
+        openapi::v3::document(&self.source(), key).map(Document::of)
+    }
+
+    fn source(&self) -> openapi::Source<'_> {
+        openapi::Source {
+            descriptors: &self.descriptors,
+            groups: &self.groups,
+            descriptions: descriptions::Descriptions::load(),
+        }
     }
 }

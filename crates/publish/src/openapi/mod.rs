@@ -1,0 +1,32 @@
+//! OpenAPI documents. What is said is one [`operation::Path`] per URL path and one schema per type; [`v2`] and [`v3`] are two
+//! ways to write that down, [`gnostic`] turns either into its protobuf form.
+
+mod definitions;
+mod names;
+mod operation;
+mod parameters;
+mod paths;
+pub(crate) mod v2;
+pub(crate) mod v3;
+
+use crate::descriptions::Descriptions;
+use crate::groups::Group;
+use resource::Descriptor;
+use std::sync::Arc;
+
+/// What the documents are made from.
+pub(crate) struct Source<'a> {
+    pub descriptors: &'a [Arc<Descriptor>],
+    pub groups: &'a [Group],
+    pub descriptions: Descriptions,
+}
+
+/// Upstream's `info`: the version without patch.
+fn info() -> meta::Value {
+    meta::value!({"title": "Kubernetes", "version": "1.36"})
+}
+
+/// How a client shows who it is.
+fn bearer_token() -> meta::Value {
+    meta::value!({"description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey"})
+}

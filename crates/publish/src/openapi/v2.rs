@@ -1,0 +1,237 @@
+//! OpenAPI version 2: one document of everything, with shared parameters.
+
+use super::definitions::{Definitions, Version};
+use super::operation::{Body, Content, Operation, Path, reason};
+use super::parameters::Parameter;
+use super::{Source, bearer_token, info, paths};
+use meta::{Value, json, value};
+use std::collections::BTreeMap;
+
+/// The whole document as JSON.
+pub(crate) fn document(source: &Source) -> Vec<u8> {
+    let builtin = schema::builtin();
+    let mut shared = SharedParameters::default();
+    let mut definitions = Definitions::default();
+    let mut out = b"{\"swagger\":\"2.0\",\"info\":".to_vec();
+    json::write(&info(), &mut out);
+    let mut writer = Members::open(&mut out, "paths");
+    for (key, list) in all_paths(source) {
+        for path in &list {
+            need(&mut definitions, source, &builtin, path, &key);
+            writer.member(&path.path, &write_path(path, &mut shared));
+        }
+    }
+    writer.close();
+    let mut writer = Members::open(&mut out, "definitions");
+    for (name, definition) in &definitions.found {
+        writer.member(name, &definition.write(Version::V2, &source.descriptions, None));
+    }
+    writer.close();
+    let mut writer = Members::open(&mut out, "parameters");
+    for (name, parameter) in &shared.found {
+        writer.member(name, parameter);
+    }
+    writer.close();
+    out.extend(b",\"securityDefinitions\":");
+    json::write(&value!({"BearerToken": (bearer_token())}), &mut out);
+    out.extend(b",\"security\":[{\"BearerToken\":[]}]}");
+    out
+}
+
+/// All paths in order, in portions, each with its group and version ("" and "" for what belongs to none).
+fn all_paths(source: &Source) -> Vec<((String, String), Vec<Path>)> {
+    let none = || (String::new(), String::new());
+    let mut all: Vec<_> =
+        paths::FIXED.iter().filter_map(|key| paths::fixed(key, false)).map(|p| (none(), vec![p])).collect();
+    for group in source.groups {
+        if !group.name.is_empty() {
+            all.push((none(), vec![paths::group(&group.name)]));
+        }
+        for version in &group.versions {
+            let key = (group.name.to_string(), version.to_string());
+            all.push((key, paths::version(source, &group.name, version)));
+        }
+    }
+    all.sort_by(|a, b| first_path(&a.1).cmp(first_path(&b.1)));
+    all
+}
+
+fn first_path(paths: &[Path]) -> &str {
+    paths.first().map_or("", |p| p.path.as_str())
+}
+
+/// Notes the definitions a path refers to, from the schema of its group version's resources or from the built-in one.
+fn need<'a>(
+    definitions: &mut Definitions<'a>,
+    source: &Source<'a>,
+    builtin: &'a schema::Schema,
+    path: &Path,
+    key: &(String, String),
+) {
+    for name in references(path) {
+        definitions.need(builtin, &name);
+        for d in source.descriptors.iter().filter(|d| d.group == key.0 && d.version == key.1 && !d.protobuf) {
+            definitions.need(&d.schema, &name);
+        }
+    }
+}
+
+/// The names of definitions that a path's operations use.
+pub(super) fn references(path: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for operation in &path.operations {
+        names.extend(operation.body.as_ref().map(|b| b.definition.clone()));
+        if let Content::Definition(name) = &operation.response {
+            names.push(name.clone());
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn write_path(path: &Path, shared: &mut SharedParameters) -> Value {
+    let mut out = Value::object();
+    for operation in &path.operations {
+        out.set(operation.method, write_operation(operation, shared));
+    }
+    let parameters: Vec<Value> = path.parameters.iter().map(|p| shared.share(write_parameter(p), p)).collect();
+    if !parameters.is_empty() {
+        out.set("parameters", parameters);
+    }
+    out
+}
+
+fn write_operation(operation: &Operation, shared: &mut SharedParameters) -> Value {
+    let strings = |items: &[&str]| Value::Array(items.iter().map(|s| Value::from(*s)).collect());
+    let mut out = value!({
+        "description": (&operation.description),
+        "operationId": (&operation.id),
+        "produces": (strings(&operation.produces)),
+        "schemes": ["https"],
+        "tags": [(&operation.tag)],
+    });
+    if !operation.consumes.is_empty() {
+        out.set("consumes", strings(operation.consumes));
+    }
+    let mut parameters: Vec<Value> = operation.body.iter().map(|b| shared.share_body(b)).collect();
+    parameters.extend(operation.parameters.iter().map(|p| shared.share(write_parameter(p), p)));
+    if !parameters.is_empty() {
+        out.set("parameters", parameters);
+    }
+    let schema = match &operation.response {
+        Content::Definition(name) => Version::V2.reference(name),
+        Content::Text => value!({"type": "string"}),
+    };
+    let mut responses = value!({"401": {"description": (reason(401))}});
+    for code in operation.codes {
+        responses.set(&code.to_string(), value!({"description": (reason(*code)), "schema": (&schema)}));
+    }
+    out.set("responses", responses);
+    write_action(&mut out, operation);
+    out
+}
+
+/// What an operation does to which kind, as both versions say it.
+pub(super) fn write_action(out: &mut Value, operation: &Operation) {
+    if let Some((action, gvk)) = &operation.action {
+        out.set("x-kubernetes-action", *action);
+        out.set(
+            "x-kubernetes-group-version-kind",
+            value!({"group": (&gvk.group), "version": (&gvk.version), "kind": (&gvk.kind)}),
+        );
+    }
+}
+
+fn write_parameter(parameter: &Parameter) -> Value {
+    let mut out = value!({
+        "uniqueItems": true, "type": (parameter.kind), "description": (&parameter.description), "name": (&parameter.name), "in": (parameter.place),
+    });
+    if parameter.required() {
+        out.set("required", true);
+    }
+    out
+}
+
+/// Parameters that are written once and referred to, by the name upstream gives them: their own and a hash of their JSON.
+#[derive(Default)]
+struct SharedParameters {
+    found: BTreeMap<String, Value>,
+}
+
+/// Never shared: `name` says the kind; the other two are looked for in place by kubectl up to 1.27.
+const NOT_SHARED: &[&str] = &["name", "fieldValidation", "dryRun"];
+
+impl SharedParameters {
+    fn share(&mut self, written: Value, parameter: &Parameter) -> Value {
+        if NOT_SHARED.contains(&parameter.name.as_str()) {
+            return written;
+        }
+        self.refer(&parameter.name, written, &["uniqueItems", "type", "description", "name", "in", "required"])
+    }
+
+    /// Bodies of meta types are shared, bodies of objects are not.
+    fn share_body(&mut self, body: &Body) -> Value {
+        let mut written = value!({"name": "body", "in": "body", "schema": (Version::V2.reference(&body.definition))});
+        if body.required {
+            written.set("required", true);
+        }
+        if !body.definition.starts_with("io.k8s.apimachinery") {
+            return written;
+        }
+        self.refer("body", written, &["name", "in", "required", "schema"])
+    }
+
+    fn refer(&mut self, name: &str, written: Value, order: &[&str]) -> Value {
+        let mut text = b"{".to_vec();
+        for key in order {
+            if let Some(member) = written.get(key) {
+                text.extend(if text.len() > 1 { ",\"" } else { "\"" }.as_bytes());
+                text.extend(key.as_bytes());
+                text.extend(b"\":");
+                json::write(member, &mut text);
+            }
+        }
+        text.push(b'}');
+        let name = format!("{name}-{}", short_hash(&text));
+        self.found.entry(name.clone()).or_insert(written);
+        value!({"$ref": (format!("#/parameters/{name}"))})
+    }
+}
+
+/// Eight characters of URL-safe base64 of the first six bytes of FNV-1 over the text.
+fn short_hash(text: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let step = |hash: u64, byte: &u8| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte);
+    let bits = text.iter().fold(0xcbf2_9ce4_8422_2325, step) >> 16;
+    (0..8).rev().map(|i| char::from(ALPHABET[(bits >> (6 * i)) as usize & 63])).collect()
+}
+
+/// Writes the members of one object of the document as they come, so that no tree of the whole is ever built.
+pub(super) struct Members<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl<'a> Members<'a> {
+    /// `,"name":{`.
+    pub fn open(out: &'a mut Vec<u8>, name: &str) -> Members<'a> {
+        out.push(b',');
+        json::write_string(name, out);
+        out.extend(b":{");
+        Members { out, first: true }
+    }
+
+    pub fn member(&mut self, key: &str, value: &Value) {
+        if !std::mem::replace(&mut self.first, false) {
+            self.out.push(b',');
+        }
+        json::write_string(key, self.out);
+        self.out.push(b':');
+        json::write(value, self.out);
+    }
+
+    pub fn close(self) {
+        self.out.push(b'}');
+    }
+}
