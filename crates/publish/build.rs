@@ -52,7 +52,8 @@ fn read_protos(dir: &Path, found: &mut Descriptions) {
     for ((package, name), message) in &protos {
         let full = format!("{package}.{name}");
         let reworded = ["Quantity", "IntOrString", "WatchEvent"].contains(&name.as_str());
-        if !packages.contains(package) && !reworded || found.contains_key(&full) && !reworded {
+        let lacking = packages.contains(package) && !found.contains_key(&full);
+        if !reworded && !lacking {
             continue;
         }
         let mut fields = type_meta.clone();
