@@ -18,7 +18,7 @@ mod core;
 mod discovery;
 mod dra;
 mod events;
-mod flowcontrol;
+pub mod flowcontrol;
 mod networking;
 mod node;
 mod policy;

@@ -1,7 +1,9 @@
 //! flowcontrol.apiserver.k8s.io
 
+pub mod bootstrap;
 mod flowschema;
 mod prioritylevel;
+mod rules;
 
 use resource::Descriptor;
 use schema::Schema;
