@@ -123,3 +123,18 @@ fn protobuf_survives_byte_for_byte() {
         Ok(())
     });
 }
+
+#[test]
+fn protobuf_transcodes_to_the_same_json() {
+    check(|schema, sample| {
+        let envelope = codec::Envelope::open(&sample.protobuf)?;
+        let shown = codec::Shown { gvk: Some(&sample.gvk), resource_version: "" };
+        let mut out = Vec::new();
+        codec::transcode_json(schema, sample.ty, envelope.raw, &shown, &mut out)?;
+        if codec::pretty(&out) != sample.json.trim_ascii_end() {
+            let found = difference(&parsed(&out), &parsed(&sample.json), "");
+            return Err(found.unwrap_or_else(|| "the text differs".into()));
+        }
+        Ok(())
+    });
+}

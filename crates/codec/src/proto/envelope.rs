@@ -87,15 +87,17 @@ pub fn wrap_protobuf(gvk: &Gvk, raw: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(backwards.written());
 }
 
-fn seal(gvk: &Gvk, out: &mut Backwards, raw: impl FnOnce(&mut Backwards)) {
+/// Writes the envelope around what `raw` writes.
+pub(crate) fn seal<T>(gvk: &Gvk, out: &mut Backwards, raw: impl FnOnce(&mut Backwards) -> T) -> T {
     out.field(4, b"");
     out.field(3, b"");
     let before = out.len();
-    raw(out);
+    let result = raw(out);
     out.close(2, before);
     let before = out.len();
     out.field(2, gvk.kind.as_bytes());
     out.field(1, gvk.api_version().as_bytes());
     out.close(1, before);
     out.bytes(MAGIC);
+    result
 }

@@ -1,5 +1,6 @@
 //! Reading messages into canonical trees.
 
+use super::target::{Target, Targets};
 use super::wire::{Fields, Malformed, Wire};
 use crate::base64;
 use crate::scalar;
@@ -45,34 +46,6 @@ impl Members {
     }
 }
 
-/// What a number stands for in a message.
-enum Target<'t> {
-    Field(usize, &'t Field),
-    /// An embedded struct's message.
-    Embed,
-    Unknown,
-}
-
-/// Finds a number among the fields that are embedded at `inline` (the packed path of [`Field::inline`]; 0 for the struct itself).
-fn target(ty: &Type, inline: u32, number: u32) -> Target<'_> {
-    // The packed path of the embed that this number would be, and how much of a field's path that is; none below the second.
-    let (inner, mask) = match (inline, inline >> 16) {
-        (0, _) => (number, 0xffff),
-        (_, 0) => (inline | number << 16, u32::MAX),
-        _ => (0, 0),
-    };
-    for &index in &ty.by_number {
-        let Some(field) = ty.fields.get(usize::from(index)) else { continue };
-        if field.inline == inline && field.number == number {
-            return Target::Field(usize::from(index), field);
-        }
-        if mask != 0 && field.inline != 0 && field.inline & mask == inner {
-            return Target::Embed;
-        }
-    }
-    Target::Unknown
-}
-
 impl Reader<'_> {
     fn message(&mut self, ty: &Type, bytes: &[u8]) -> Result<Value, String> {
         let mut members = Members::default();
@@ -92,13 +65,11 @@ impl Reader<'_> {
             return Err("proto: message nested too deep".to_string());
         }
         let mut fields = Fields::new(bytes);
+        let mut targets = Targets::new(ty, inline);
         while let Some((number, value)) = fields.next()? {
-            match target(ty, inline, number) {
+            match targets.find(number) {
                 Target::Field(index, field) => self.member(field, value, members.slot(index, field))?,
-                Target::Embed => {
-                    let inner = if inline == 0 { number } else { inline | number << 16 };
-                    self.fields(ty, inner, value.bytes(), members)?;
-                }
+                Target::Embed(inner) => self.fields(ty, inner, value.bytes(), members)?,
                 Target::Unknown => {}
             }
         }
@@ -239,7 +210,7 @@ fn wrong_wire(wire: Wire, field: &Field) -> String {
     format!("proto: wrong wireType = {} for field {name}", wire.kind())
 }
 
-fn varint_field(bytes: &[u8], wanted: u32) -> Result<Option<u64>, Malformed> {
+pub(crate) fn varint_field(bytes: &[u8], wanted: u32) -> Result<Option<u64>, Malformed> {
     let mut found = None;
     let mut fields = Fields::new(bytes);
     while let Some((number, wire)) = fields.next()? {
@@ -250,7 +221,7 @@ fn varint_field(bytes: &[u8], wanted: u32) -> Result<Option<u64>, Malformed> {
     Ok(found)
 }
 
-fn bytes_field(bytes: &[u8], wanted: u32) -> Result<Option<&[u8]>, Malformed> {
+pub(crate) fn bytes_field(bytes: &[u8], wanted: u32) -> Result<Option<&[u8]>, Malformed> {
     let mut found = None;
     let mut fields = Fields::new(bytes);
     while let Some((number, wire)) = fields.next()? {
@@ -262,7 +233,7 @@ fn bytes_field(bytes: &[u8], wanted: u32) -> Result<Option<&[u8]>, Malformed> {
 }
 
 /// No bytes are Go's zero time. `Time` keeps no fraction, `MicroTime` six digits of it.
-pub(crate) fn time(shape: &Shape, bytes: &[u8]) -> Result<Value, Malformed> {
+fn time(shape: &Shape, bytes: &[u8]) -> Result<Value, Malformed> {
     Ok(match timestamp(bytes)? {
         None => Value::Null,
         Some(at) if *shape == Shape::Time => Value::String(at.to_rfc3339().into()),

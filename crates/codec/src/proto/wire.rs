@@ -47,6 +47,11 @@ impl<'a> Fields<'a> {
         Fields { bytes }
     }
 
+    /// What has not been read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     fn varint(&mut self) -> Result<u64, Malformed> {
         if let Some((&byte, rest)) = self.bytes.split_first()
             && byte < 0x80

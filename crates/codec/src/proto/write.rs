@@ -138,10 +138,8 @@ fn compound(schema: &Schema, shape: &Shape, value: &Value, out: &mut Backwards) 
             out.byte(u8::from(value.as_str().is_some()));
             out.tag(1, 0);
         }
-        Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any => {
-            if !value.is_null() {
-                out.field(1, &json::to_vec(value));
-            }
+        Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any if !value.is_null() => {
+            out.field(1, &json::to_vec(value));
         }
         Shape::SchemaOr { object, other } => schema_or(schema, schema.ty(*object), *other, value, out),
         // Lists of lists and maps of maps have no protobuf form.
