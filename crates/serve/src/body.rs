@@ -1,0 +1,78 @@
+//! Bodies: requests read whole within a bound, responses whole or as a stream.
+
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use meta::{Reason, Result, Status};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The body of a request, at most.
+pub const REQUEST_BYTES_MAX: usize = 3 * 1024 * 1024;
+
+/// The body of a response.
+pub enum Body {
+    Whole(Bytes),
+    Stream(Pin<Box<dyn futures_core::Stream<Item = Bytes> + Send>>),
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Body {
+        Body::Whole(bytes.into())
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Body {
+        Body::Whole(bytes)
+    }
+}
+
+impl Body {
+    pub fn empty() -> Body {
+        Body::Whole(Bytes::new())
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Body::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Body::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Body::Whole(bytes) if bytes.is_empty())
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        match self {
+            Body::Whole(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
+            Body::Stream(_) => http_body::SizeHint::default(),
+        }
+    }
+}
+
+/// The whole body of a request; 413 when it is too large, 400 when it breaks off.
+pub async fn read<B>(body: B) -> Result<Bytes>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match Limited::new(body, REQUEST_BYTES_MAX).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(why) if why.is::<LengthLimitError>() => {
+            let text = format!("Request entity too large: limit is {REQUEST_BYTES_MAX}");
+            let mut status = Status::failure(413, Reason::RequestEntityTooLarge, text);
+            status.details = Some(Box::default());
+            Err(status)
+        }
+        Err(why) => Err(Status::bad_request(why.to_string())),
+    }
+}

@@ -1,0 +1,142 @@
+//! What is served: every resource by group, version and name. Replaced as a whole when a definition changes, so
+//! that a request sees one state of it from beginning to end.
+
+use arc_swap::ArcSwap;
+use meta::{Str, Value};
+use resource::{Descriptor, SelectValue, Subresource};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// One resource in one version, ready to serve.
+pub struct Endpoint {
+    pub descriptor: Arc<Descriptor>,
+    /// With a slash at the end; "" when nothing is stored.
+    pub prefix: Str,
+}
+
+/// All that is served at one moment.
+#[derive(Default)]
+pub struct Resources {
+    /// By group and version, then by plural.
+    versions: HashMap<(Str, Str), BTreeMap<Str, Arc<Endpoint>>>,
+    /// By group and plural: the entry whose version is the storage version.
+    stored: HashMap<(Str, Str), Arc<Endpoint>>,
+}
+
+pub struct Registry {
+    current: ArcSwap<Resources>,
+}
+
+impl Endpoint {
+    pub fn new(descriptor: Arc<Descriptor>) -> Endpoint {
+        let prefix = match descriptor.storage_prefix.as_str() {
+            "" => Str::default(),
+            prefix => format!("{}/", prefix.trim_end_matches('/')).into(),
+        };
+        Endpoint { descriptor, prefix }
+    }
+
+    /// Where the objects of a namespace are; of all when it is "".
+    pub fn namespace_prefix(&self, namespace: &str) -> String {
+        if namespace.is_empty() { self.prefix.to_string() } else { format!("{}{namespace}/", self.prefix) }
+    }
+
+    pub fn key(&self, namespace: &str, name: &str) -> String {
+        if self.descriptor.namespaced {
+            format!("{}{namespace}/{name}", self.prefix)
+        } else {
+            format!("{}{name}", self.prefix)
+        }
+    }
+
+    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.descriptor.subresource(name)
+    }
+
+    /// The place of a selectable field in the store's index.
+    pub fn field_index(&self, name: &str) -> Option<usize> {
+        self.descriptor.select_fields.iter().position(|field| field.name == name)
+    }
+
+    /// What the store keeps beside an object's bytes. `expires_at_seconds` is the caller's.
+    pub fn store_meta(&self, object: &Value) -> store::Meta {
+        let metadata = &object["metadata"];
+        let labels = metadata["labels"].entries().map(|(key, value)| (key.into(), value.str().into())).collect();
+        let fields = self.descriptor.select_fields.iter().map(|field| select_value(&field.value, object)).collect();
+        store::Meta {
+            namespace: metadata["namespace"].str().into(),
+            name: metadata["name"].str().into(),
+            labels,
+            fields,
+            expires_at_seconds: None,
+        }
+    }
+}
+
+/// The text of a selectable field.
+fn select_value(value: &SelectValue, object: &Value) -> Str {
+    match value {
+        SelectValue::Function(f) => f(object),
+        SelectValue::Path(path) => match object.path(path) {
+            Value::String(s) => s.clone(),
+            Value::Bool(b) => if *b { "true" } else { "false" }.into(),
+            Value::Int(n) => n.to_string().into(),
+            _ => Str::default(),
+        },
+    }
+}
+
+impl Resources {
+    pub fn new(descriptors: impl IntoIterator<Item = Arc<Descriptor>>) -> Resources {
+        let mut resources = Resources::default();
+        for descriptor in descriptors {
+            let endpoint = Arc::new(Endpoint::new(descriptor.clone()));
+            let d = &descriptor;
+            if d.version == d.storage.version && d.group == d.storage.group {
+                resources.stored.insert((d.group.clone(), d.plural.clone()), endpoint.clone());
+            }
+            let version = resources.versions.entry((d.group.clone(), d.version.clone())).or_default();
+            version.insert(d.plural.clone(), endpoint);
+        }
+        resources
+    }
+
+    pub fn endpoint(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Endpoint>> {
+        self.versions.get(&(group.into(), version.into()))?.get(plural)
+    }
+
+    /// The entry of a resource in the version that is stored.
+    pub fn stored(&self, group: &str, plural: &str) -> Option<&Arc<Endpoint>> {
+        self.stored.get(&(group.into(), plural.into()))
+    }
+
+    /// Whether any version of a group is served.
+    pub fn has_group(&self, group: &str) -> bool {
+        self.versions.keys().any(|(g, _)| g == group)
+    }
+
+    /// Whether a kind is served in any version: upstream's "registered".
+    pub fn has_kind(&self, gvk: &meta::Gvk) -> bool {
+        let version = self.versions.get(&(gvk.group.clone(), gvk.version.clone()));
+        version.is_some_and(|v| v.values().any(|e| e.descriptor.kind == gvk.kind || e.descriptor.list_kind == gvk.kind))
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.versions.values().flat_map(BTreeMap::values)
+    }
+}
+
+impl Registry {
+    pub fn new(resources: Resources) -> Registry {
+        Registry { current: ArcSwap::from_pointee(resources) }
+    }
+
+    /// What is served now.
+    pub fn load(&self) -> Arc<Resources> {
+        self.current.load_full()
+    }
+
+    pub fn replace(&self, resources: Resources) {
+        self.current.store(Arc::new(resources));
+    }
+}

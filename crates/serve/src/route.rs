@@ -1,0 +1,104 @@
+//! From what a path names to what is served there: 404 for what is not, 405 for methods it does not have.
+
+use crate::path::PathInfo;
+use crate::registry::{Endpoint, Resources};
+use http::Method;
+use meta::{Reason, Result, Status};
+use resource::{Descriptor, Subresource, SubresourceKind, Verb};
+use std::sync::Arc;
+
+/// What a request is about.
+pub struct Route {
+    /// What is served, as of the beginning of the request.
+    pub resources: Arc<Resources>,
+    pub endpoint: Arc<Endpoint>,
+    /// `None`: the resource itself.
+    pub part: Option<Subresource>,
+    pub info: PathInfo,
+}
+
+/// Why there is no route.
+pub enum NoRoute {
+    /// A group that nobody serves: upstream's mux answers in plain text.
+    UnknownGroup,
+    Refused(Status),
+}
+
+impl Route {
+    pub fn find(resources: Arc<Resources>, method: &Method, info: PathInfo) -> std::result::Result<Route, NoRoute> {
+        let Some(endpoint) = resources.endpoint(&info.group, &info.version, &info.resource).cloned() else {
+            let known = info.group.is_empty() || resources.has_group(&info.group);
+            return Err(if known { NoRoute::Refused(Status::resource_not_found()) } else { NoRoute::UnknownGroup });
+        };
+        let part = find_part(&endpoint.descriptor, &info).map_err(NoRoute::Refused)?;
+        let methods = match &part {
+            Some(part) => part_methods(part),
+            None => methods(&endpoint.descriptor, &info),
+        };
+        check_method(&methods, method).map_err(NoRoute::Refused)?;
+        Ok(Route { resources, endpoint, part, info })
+    }
+
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.endpoint.descriptor
+    }
+}
+
+/// The subresource that the path names, and whether the path fits the resource's scope.
+fn find_part(descriptor: &Descriptor, info: &PathInfo) -> Result<Option<Subresource>> {
+    let scope_fits = if descriptor.namespaced { info.in_namespace || !info.is_named } else { !info.in_namespace };
+    if !scope_fits {
+        return Err(Status::resource_not_found());
+    }
+    if info.subresource.is_empty() {
+        return Ok(None);
+    }
+    let part = descriptor.subresource(&info.subresource).filter(|_| !info.watch_path);
+    let part = part.filter(|p| info.rest.is_empty() || matches!(p.does, SubresourceKind::Connect(_)));
+    part.cloned().map(Some).ok_or_else(Status::resource_not_found)
+}
+
+/// The methods of a resource at this kind of path.
+fn methods(descriptor: &Descriptor, info: &PathInfo) -> Vec<&'static str> {
+    let of = |pairs: &[(Verb, &'static str)]| {
+        pairs.iter().filter(|(verb, _)| descriptor.verbs.contains(verb)).map(|(_, method)| *method).collect()
+    };
+    if info.watch_path {
+        of(&[(Verb::Watch, "GET")])
+    } else if info.is_named {
+        of(&[(Verb::Get, "GET"), (Verb::Update, "PUT"), (Verb::Patch, "PATCH"), (Verb::Delete, "DELETE")])
+    } else if descriptor.namespaced && !info.in_namespace {
+        of(&[(Verb::List, "GET")])
+    } else {
+        of(&[(Verb::List, "GET"), (Verb::Create, "POST"), (Verb::DeleteCollection, "DELETE")])
+    }
+}
+
+fn part_methods(part: &Subresource) -> Vec<&'static str> {
+    let method = |verb: &Verb| match verb {
+        Verb::Create => "POST",
+        Verb::Update => "PUT",
+        Verb::Patch => "PATCH",
+        Verb::Delete | Verb::DeleteCollection => "DELETE",
+        Verb::Get | Verb::List | Verb::Watch => "GET",
+    };
+    part.verbs.iter().map(method).collect()
+}
+
+fn check_method(methods: &[&str], method: &Method) -> Result<()> {
+    if methods.is_empty() {
+        return Err(Status::resource_not_found());
+    }
+    if methods.contains(&method.as_str()) {
+        return Ok(());
+    }
+    Err(method_not_allowed())
+}
+
+/// 405 of a path that exists.
+pub fn method_not_allowed() -> Status {
+    let text = "the server does not allow this method on the requested resource";
+    let mut status = Status::failure(405, Reason::MethodNotAllowed, text);
+    status.details = Some(Box::default());
+    status
+}

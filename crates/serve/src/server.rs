@@ -1,0 +1,131 @@
+//! The server: everything that a request may need, shared by all of them.
+
+use crate::authenticate::Authenticators;
+use crate::authorize::Authorizers;
+use crate::body::Body;
+use crate::form;
+use crate::registry::{Endpoint, Registry, Resources};
+use http::{Response, request};
+use meta::{Str, Value};
+use resource::Reader;
+use schema::Schema;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+
+/// Documents at paths that name no resource: health, version, discovery, OpenAPI. `None`: not mine.
+pub trait Pages: Send + Sync {
+    fn answer(&self, server: &Server, head: &request::Parts) -> Option<Response<Body>>;
+}
+
+pub struct Server {
+    /// The built-in types: also of options, Status, Scale and reviews.
+    pub schema: Arc<Schema>,
+    pub registry: Registry,
+    pub store: Store,
+    pub authenticators: Authenticators,
+    pub authorizers: Authorizers,
+    pub admission: admission::Chain,
+    pub pages: Box<dyn Pages>,
+    pub settings: Settings,
+}
+
+/// What flags set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For everything that is no watch or stream.
+    pub request_timeout: Duration,
+    /// Watches end after a random time between this and twice this, unless they say themselves.
+    pub watch_timeout_min: Duration,
+    /// Objects of resources that expire live this long.
+    pub event_ttl: Duration,
+    /// How long a read waits for a revision of the future.
+    pub revision_wait: Duration,
+    pub bookmark_period: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            request_timeout: Duration::from_secs(60),
+            watch_timeout_min: Duration::from_secs(1800),
+            event_ttl: Duration::from_secs(3600),
+            revision_wait: Duration::from_secs(3),
+            bookmark_period: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Server {
+    /// Serves these resources from now on, and keeps their objects in the store.
+    pub fn publish(&self, resources: Resources) {
+        resources.all().filter(|e| is_stored_form(e)).for_each(|e| self.store.register(store_resource(e)));
+        self.registry.replace(resources);
+    }
+}
+
+/// Whether an entry is the one whose form is stored (other versions of the same objects share it).
+pub fn is_stored_form(endpoint: &Endpoint) -> bool {
+    let d = &endpoint.descriptor;
+    !endpoint.prefix.is_empty() && d.storage.version == d.version && d.storage.group == d.group
+}
+
+/// How the store sees a resource's objects.
+pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
+    let reading = endpoint.clone();
+    store::Resource {
+        prefix: endpoint.prefix.clone(),
+        extract: Arc::new(move |_key, bytes| {
+            let object = form::decode_stored(&reading.descriptor, bytes)?;
+            Ok(reading.store_meta(&object))
+        }),
+        field_count: endpoint.descriptor.select_fields.len(),
+    }
+}
+
+/// Reads for hooks and admission: the newest durable state.
+pub struct StoreReader<'a> {
+    pub resources: &'a Resources,
+    pub store: &'a Store,
+}
+
+impl Reader for StoreReader<'_> {
+    fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        let endpoint = self.resources.stored(group, resource)?;
+        let object = self.store.get(&endpoint.key(namespace, name))?;
+        form::stored_value(&endpoint.descriptor, &object).ok()
+    }
+
+    fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Value> {
+        let Some(endpoint) = self.resources.stored(group, resource) else { return Vec::new() };
+        let snapshot = self.store.snapshot(&endpoint.namespace_prefix(namespace));
+        snapshot.iter().filter_map(|object| form::stored_value(&endpoint.descriptor, object).ok()).collect()
+    }
+}
+
+/// 64 random bits.
+pub fn random_bits() -> u64 {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
+
+/// A random (version 4) UUID.
+pub fn new_uid() -> Str {
+    let mut b = [0; 16];
+    fill_random(&mut b);
+    b[6] = b[6] & 0x0f | 0x40;
+    b[8] = b[8] & 0x3f | 0x80;
+    let n = u128::from_be_bytes(b);
+    let part = |shift: u32, digits: u32| (n >> shift) & ((1 << (4 * digits)) - 1);
+    let text = format!("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12));
+    text.into()
+}
+
+fn fill_random(bytes: &mut [u8]) {
+    use ring::rand::SecureRandom;
+    if ring::rand::SystemRandom::new().fill(bytes).is_err() {
+        // No entropy source: nothing that this process hands out could be trusted.
+        std::process::abort();
+    }
+}

@@ -1,0 +1,624 @@
+//! Changing one object. Each step takes the evidence of the one before it and gives its own; only this module can
+//! make evidence, so no step can be left out:
+//! [`begin`] → [`Attempt::propose`] → [`Proposed::mutate`] → [`Mutated::prepare`] → [`Prepared::validate`] →
+//! [`Validated::admit`] → [`Admitted::commit`].
+//!
+//! When the stored object changed meanwhile, the whole attempt runs again on the new one.
+
+use crate::change::{self, Intent};
+use crate::form;
+use crate::options::WriteOptions;
+use crate::route::Route;
+use crate::server::{Server, StoreReader, new_uid, random_bits};
+use admission::{Attributes, Notes, Operation};
+use meta::time::Timestamp;
+use meta::{Reason, Result, Status, Str, Value};
+use resource::rules::{self, DeletePlan, Rules};
+use resource::{Context, Hooks, SideWrite, Strategy, SubresourceKind, User};
+use std::cell::RefCell;
+use std::sync::Arc;
+use store::{CommitError, Expect, Op};
+
+/// A decoded request to change one object.
+pub struct Write {
+    pub route: Arc<Route>,
+    pub user: Arc<User>,
+    /// "" while a generateName waits for its suffix.
+    pub name: Str,
+    pub intent: Intent,
+    pub options: WriteOptions,
+    /// The name under which managedFields records the change.
+    pub manager: Str,
+    /// What admission sees as the request's options.
+    pub options_object: Value,
+}
+
+impl Write {
+    fn namespace(&self) -> &str {
+        &self.route.info.namespace
+    }
+
+    /// The rules of the resource, or of the part that is written.
+    pub(crate) fn strategy(&self) -> (&Strategy, &dyn Hooks) {
+        match self.route.part.as_ref().map(|part| &part.does) {
+            Some(SubresourceKind::Part { strategy, hooks }) => (strategy, &**hooks),
+            _ => (&self.route.descriptor().strategy, &*self.route.descriptor().hooks),
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        self.route.endpoint.key(self.namespace(), name)
+    }
+
+    fn not_found(&self) -> Status {
+        let d = self.route.descriptor();
+        Status::not_found(&d.group, &d.plural, &self.name)
+    }
+}
+
+/// An object as it was read.
+pub struct Stored {
+    pub object: Arc<store::Object>,
+    /// Decoded, with its resourceVersion.
+    pub value: Value,
+}
+
+/// What the answer says.
+pub struct Outcome {
+    pub code: u16,
+    /// In the storage version, with its resourceVersion.
+    pub object: Value,
+    /// The object is gone, and this was its last state.
+    pub deleted: bool,
+    pub warnings: Vec<String>,
+}
+
+/// How an attempt ended.
+pub enum Attempted {
+    Done(Outcome),
+    /// Something that the attempt built on has changed.
+    Again,
+}
+
+/// One try, built on one state of the object.
+pub struct Attempt<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) write: &'a Write,
+    pub(crate) old: Option<Stored>,
+    pub(crate) now: Timestamp,
+    notes: RefCell<Notes>,
+}
+
+/// Reads the object. 404 when it is missing and this write does not create it.
+pub fn begin<'a>(server: &'a Server, write: &'a Write) -> Result<Attempt<'a>> {
+    let descriptor = write.route.descriptor();
+    let mut old = None;
+    if !matches!(write.intent, Intent::Create(_)) {
+        let object = server.store.get(&write.key(&write.name));
+        old = match object {
+            Some(object) => Some(Stored { value: form::stored_value(descriptor, &object)?, object }),
+            None => None,
+        };
+        if old.is_none() && !write.may_create() {
+            return Err(write.not_found());
+        }
+    }
+    Ok(Attempt { server, write, old, now: Timestamp::now(), notes: RefCell::default() })
+}
+
+impl Write {
+    /// Whether a missing object is created.
+    pub fn may_create(&self) -> bool {
+        match &self.intent {
+            Intent::Create(_) => true,
+            Intent::Apply(_) => self.route.part.is_none(),
+            Intent::Update(_) => self.route.part.is_none() && self.route.descriptor().strategy.create_on_update,
+            Intent::Patch(_) | Intent::Delete(_) => false,
+        }
+    }
+}
+
+impl<'a> Attempt<'a> {
+    /// Whether the attempt found nothing to change and will create.
+    pub fn creates(&self) -> bool {
+        self.old.is_none()
+    }
+
+    pub(crate) fn old_value(&self) -> Option<&Value> {
+        self.old.as_ref().map(|old| &old.value)
+    }
+
+    fn operation(&self) -> Operation {
+        match (&self.write.intent, &self.old) {
+            (Intent::Delete(_), _) => Operation::Delete,
+            (_, None) => Operation::Create,
+            _ => Operation::Update,
+        }
+    }
+
+    /// Calls `f` with what hooks may know.
+    fn with_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
+        let write = self.write;
+        let reader = StoreReader { resources: &write.route.resources, store: &self.server.store };
+        let part = write.route.part.as_ref();
+        f(&Context {
+            user: &write.user,
+            now: self.now,
+            dry_run: write.options.dry_run,
+            namespace: write.namespace(),
+            subresource: part.map_or("", |part| part.name.as_str()),
+            reader: &reader,
+        })
+    }
+
+    fn with_rules<T>(&self, f: impl FnOnce(&Rules<'_>) -> T) -> T {
+        let (strategy, hooks) = self.write.strategy();
+        let descriptor = self.write.route.descriptor();
+        self.with_context(|ctx| f(&Rules { descriptor, strategy, hooks, ctx }))
+    }
+
+    fn with_attributes<T>(&self, name: &str, f: impl FnOnce(&Attributes<'_>) -> T) -> T {
+        let descriptor = self.write.route.descriptor();
+        let kind = self.write.route.part.as_ref().map_or_else(|| descriptor.gvk(), |part| part.kind.clone());
+        self.with_context(|ctx| {
+            f(&Attributes {
+                operation: self.operation(),
+                group: &descriptor.group,
+                version: &descriptor.version,
+                resource: &descriptor.plural,
+                kind: &kind,
+                name,
+                old: self.old_value(),
+                options: &self.write.options_object,
+                ctx,
+                notes: &self.notes,
+            })
+        })
+    }
+
+    /// The object as the client wants it, with its fields' managers; nothing for a delete.
+    pub fn propose(self) -> Result<Proposed<'a>> {
+        self.check_uid()?;
+        let new = change::propose(&self)?;
+        Ok(Proposed { attempt: self, new })
+    }
+
+    /// 409 when the body speaks of another object of the same name.
+    fn check_uid(&self) -> Result<()> {
+        let (Intent::Update(body), Some(old)) = (&self.write.intent, &self.old) else { return Ok(()) };
+        let (wanted, stored) = (body["metadata"]["uid"].str(), old.value["metadata"]["uid"].str());
+        if wanted.is_empty() || wanted == stored {
+            return Ok(());
+        }
+        let d = self.write.route.descriptor();
+        let key = old.object.key.strip_prefix("/registry").unwrap_or(&old.object.key);
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {stored}"
+        );
+        Err(Status::conflict(&d.group, &d.plural, &self.write.name, &why))
+    }
+}
+
+/// An object that a client wants.
+pub struct Proposed<'a> {
+    attempt: Attempt<'a>,
+    new: Option<Value>,
+}
+
+impl<'a> Proposed<'a> {
+    /// What the cluster's policy adds.
+    pub fn mutate(self) -> Result<Mutated<'a>> {
+        let Proposed { attempt, mut new } = self;
+        let name = match &new {
+            Some(object) if attempt.write.name.is_empty() => Str::from(object["metadata"]["name"].str()),
+            _ => attempt.write.name.clone(),
+        };
+        let mut nothing = Value::Null;
+        let object = new.as_mut().unwrap_or(&mut nothing);
+        attempt.with_attributes(&name, |attributes| attempt.server.admission.admit(attributes, object))?;
+        if let Some(object) = &mut new {
+            form::canonicalise_stored(attempt.write.route.descriptor(), object)?;
+        }
+        Ok(Mutated { attempt, new })
+    }
+}
+
+/// After mutating admission.
+pub struct Mutated<'a> {
+    attempt: Attempt<'a>,
+    new: Option<Value>,
+}
+
+impl<'a> Mutated<'a> {
+    /// System fields, resets, generation, and what the resource itself prepares; for a delete its plan.
+    pub fn prepare(self) -> Result<Prepared<'a>> {
+        let Mutated { attempt, new } = self;
+        let plan = match (new, &attempt.old, &attempt.write.intent) {
+            (Some(object), None, _) => Plan::Create(prepare_created(&attempt, object)?),
+            (Some(object), Some(old), _) => Plan::Update(prepare_updated(&attempt, object, &old.value)?),
+            (None, Some(old), Intent::Delete(delete)) => {
+                Plan::Delete(attempt.with_rules(|rules| rules::plan_delete(rules, &delete.options, &old.value))?)
+            }
+            (None, _, _) => return Err(attempt.write.not_found()),
+        };
+        Ok(Prepared { attempt, plan })
+    }
+}
+
+fn prepare_created(attempt: &Attempt, mut object: Value) -> Result<Value> {
+    let descriptor = attempt.write.route.descriptor();
+    rules::fill_system_fields(&mut object, attempt.now, &new_uid());
+    let base = object["metadata"]["generateName"].str();
+    if object["metadata"]["name"].str().is_empty() && !base.is_empty() {
+        let name = rules::generate_name(base, random_bits());
+        object.entry("metadata").set("name", name);
+    }
+    rules::ensure_namespace(descriptor, attempt.write.namespace(), &mut object)?;
+    attempt.with_rules(|rules| rules::prepare_create(rules, &mut object));
+    form::canonicalise_stored(descriptor, &mut object)?;
+    Ok(object)
+}
+
+fn prepare_updated(attempt: &Attempt, mut object: Value, old: &Value) -> Result<Value> {
+    let descriptor = attempt.write.route.descriptor();
+    check_revision(attempt, &mut object, old)?;
+    rules::ensure_namespace(descriptor, attempt.write.namespace(), &mut object)?;
+    attempt.with_rules(|rules| rules::prepare_update(rules, &mut object, old));
+    form::canonicalise_stored(descriptor, &mut object)?;
+    Ok(object)
+}
+
+/// The optimistic lock: a body with another resourceVersion than the stored one is refused, one with none is not,
+/// where the resource allows that.
+fn check_revision(attempt: &Attempt, object: &mut Value, old: &Value) -> Result<()> {
+    let d = attempt.write.route.descriptor();
+    let name = &attempt.write.name;
+    let text = object["metadata"]["resourceVersion"].str();
+    let wanted = crate::query::parse_revision(text).map_err(|why| Status::failure(500, Reason::Unknown, why))?;
+    let stored = old["metadata"]["resourceVersion"].str();
+    if wanted == 0 {
+        if !attempt.write.strategy().0.unconditional_update {
+            let mut errs = meta::field::ErrorList::new();
+            let path = meta::field::Path::new("metadata").child("resourceVersion");
+            errs.invalid(&path, 0, "must be specified for an update");
+            return Err(Status::invalid(&d.group, &d.plural, name, errs));
+        }
+        object.entry("metadata").set("resourceVersion", stored);
+    } else if text != stored {
+        return Err(conflict(&d.group, &d.plural, name));
+    }
+    Ok(())
+}
+
+/// 409 with upstream's fixed text.
+pub fn conflict(group: &str, resource: &str, name: &str) -> Status {
+    let why = "the object has been modified; please apply your changes to the latest version and try again";
+    Status::conflict(group, resource, name, why)
+}
+
+/// What is going to happen.
+enum Plan {
+    Create(Value),
+    Update(Value),
+    Delete(DeletePlan),
+}
+
+/// After preparation.
+pub struct Prepared<'a> {
+    attempt: Attempt<'a>,
+    plan: Plan,
+}
+
+impl<'a> Prepared<'a> {
+    /// 422 with everything that is wrong.
+    pub fn validate(self) -> Result<Validated<'a>> {
+        let Prepared { attempt, mut plan } = self;
+        let mut warnings = Vec::new();
+        let (_, hooks) = attempt.write.strategy();
+        match &mut plan {
+            Plan::Create(object) => {
+                attempt.with_rules(|rules| rules::validate_create(rules, object))?;
+                attempt.with_context(|ctx| hooks.warn(ctx, object, None, &mut warnings));
+            }
+            Plan::Update(object) => {
+                let old = attempt.old_value().unwrap_or(&Value::Null);
+                attempt.with_rules(|rules| rules::validate_update(rules, object, old))?;
+                attempt.with_context(|ctx| hooks.warn(ctx, object, Some(old), &mut warnings));
+                change::keep_managed_times(object, old);
+            }
+            Plan::Delete(_) => {}
+        }
+        attempt.notes.borrow_mut().warnings.extend(warnings);
+        Ok(Validated { attempt, plan })
+    }
+}
+
+/// After validation.
+pub struct Validated<'a> {
+    attempt: Attempt<'a>,
+    plan: Plan,
+}
+
+impl<'a> Validated<'a> {
+    /// What the cluster's policy refuses; and what is written together with the object.
+    pub fn admit(self) -> Result<Admitted<'a>> {
+        let Validated { attempt, mut plan } = self;
+        let chain = &attempt.server.admission;
+        let (_, hooks) = attempt.write.strategy();
+        let mut side_writes;
+        match &mut plan {
+            Plan::Create(object) | Plan::Update(object) => {
+                let name = Str::from(object["metadata"]["name"].str());
+                attempt.with_attributes(&name, |attributes| chain.validate(attributes, object))?;
+                let old = attempt.old_value();
+                side_writes = attempt.with_context(|ctx| hooks.plan_side_writes(ctx, Some(object), old))?;
+                side_writes
+                    .extend(attempt.with_attributes(&name, |attributes| chain.plan_side_writes(attributes, object))?);
+                form::canonicalise_stored(attempt.write.route.descriptor(), object)?;
+            }
+            Plan::Delete(_) => {
+                let name = attempt.write.name.clone();
+                attempt.with_attributes(&name, |attributes| chain.validate(attributes, &Value::Null))?;
+                side_writes = Vec::new();
+            }
+        }
+        Ok(Admitted { attempt, plan, side_writes })
+    }
+}
+
+/// After validating admission: may be written.
+pub struct Admitted<'a> {
+    attempt: Attempt<'a>,
+    plan: Plan,
+    side_writes: Vec<SideWrite>,
+}
+
+impl Admitted<'_> {
+    /// Writes it, durably, or with a dry run pretends to.
+    pub async fn commit(self) -> Result<Attempted> {
+        let Admitted { attempt, plan, side_writes } = self;
+        let warnings = attempt.notes.take().warnings;
+        let commit = Commit { server: attempt.server, write: attempt.write, old: attempt.old, side_writes, warnings };
+        let released = match (&plan, &commit.old) {
+            (Plan::Update(object), Some(old)) => commit.is_released(object, &old.value, attempt.now),
+            _ => false,
+        };
+        match plan {
+            Plan::Create(object) => commit.create(object).await,
+            Plan::Update(object) if released => commit.remove(Some(object), attempt.now).await,
+            Plan::Update(object) => commit.update(object).await,
+            Plan::Delete(DeletePlan::Keep(object)) => commit.update(object).await,
+            Plan::Delete(DeletePlan::Remove { marked: None }) => commit.remove(None, attempt.now).await,
+            Plan::Delete(DeletePlan::Remove { marked: Some(object) }) => commit.mark_and_remove(object).await,
+            Plan::Delete(DeletePlan::Pending) => {
+                let object = commit.old.map(|old| old.value).unwrap_or_default();
+                Ok(Attempted::Done(Outcome { code: 200, object, deleted: true, warnings: commit.warnings }))
+            }
+        }
+    }
+}
+
+/// What is written, with what the answer needs.
+struct Commit<'a> {
+    server: &'a Server,
+    write: &'a Write,
+    old: Option<Stored>,
+    side_writes: Vec<SideWrite>,
+    warnings: Vec<String>,
+}
+
+impl Commit<'_> {
+    fn done(self, code: u16, object: Value, deleted: bool) -> Result<Attempted> {
+        Ok(Attempted::Done(Outcome { code, object, deleted, warnings: self.warnings }))
+    }
+
+    fn with_context<T>(&self, now: Timestamp, f: impl FnOnce(&Context<'_>) -> T) -> T {
+        let reader = StoreReader { resources: &self.write.route.resources, store: &self.server.store };
+        f(&Context {
+            user: &self.write.user,
+            now,
+            dry_run: self.write.options.dry_run,
+            namespace: self.write.namespace(),
+            subresource: self.write.route.part.as_ref().map_or("", |part| part.name.as_str()),
+            reader: &reader,
+        })
+    }
+
+    fn is_released(&self, object: &Value, old: &Value, now: Timestamp) -> bool {
+        let descriptor = self.write.route.descriptor();
+        self.with_context(now, |ctx| {
+            let rules = Rules { descriptor, strategy: &descriptor.strategy, hooks: &*descriptor.hooks, ctx };
+            rules::is_released(&rules, object, old)
+        })
+    }
+
+    async fn create(self, mut object: Value) -> Result<Attempted> {
+        let d = self.write.route.descriptor();
+        let is_apply_or_put = !matches!(self.write.intent, Intent::Create(_));
+        let text = object["metadata"]["resourceVersion"].str();
+        if !is_apply_or_put && !matches!(text, "" | "0") {
+            let why = "resourceVersion should not be set on objects to be created";
+            return Err(Status::failure(500, Reason::Unknown, why));
+        }
+        object.entry("metadata").remove("resourceVersion");
+        let name = Str::from(object["metadata"]["name"].str());
+        let key = self.write.key(&name);
+        if self.write.options.dry_run {
+            return match self.server.store.get(&key) {
+                Some(current) => self.exists(&object, Some(current)),
+                None => self.done(201, object, false),
+            };
+        }
+        let op = self.put(key.clone(), &object, Expect::Absent)?;
+        match self.transact(op).await {
+            Ok(committed) => {
+                set_revision(&mut object, committed.revision);
+                self.done(201, object, false)
+            }
+            Err(CommitError::Conflict { key: at, current }) if *at == *key => self.exists(&object, current),
+            Err(CommitError::Conflict { .. }) => Ok(Attempted::Again),
+            Err(other) => Err(store_failure(&other, &d.plural)),
+        }
+    }
+
+    /// Another object has the name.
+    fn exists(&self, object: &Value, current: Option<Arc<store::Object>>) -> Result<Attempted> {
+        let d = self.write.route.descriptor();
+        let name = object["metadata"]["name"].str();
+        if !matches!(self.write.intent, Intent::Create(_)) {
+            return Ok(Attempted::Again);
+        }
+        if self.write.name.is_empty() && !object["metadata"]["generateName"].str().is_empty() {
+            return Ok(Attempted::Again);
+        }
+        let mut status = Status::already_exists(&d.group, &d.plural, name);
+        let current = current.and_then(|object| form::stored_value(d, &object).ok());
+        if current.is_some_and(|object| !object["metadata"]["deletionTimestamp"].is_null()) {
+            status.message = format!("object is being deleted: {}", status.message);
+        }
+        Err(status)
+    }
+
+    async fn update(self, mut object: Value) -> Result<Attempted> {
+        let d = self.write.route.descriptor();
+        let Some(old) = &self.old else { return Err(self.write.not_found()) };
+        let unchanged = object == old.value && self.side_writes.is_empty();
+        if unchanged || self.write.options.dry_run {
+            return self.done(200, object, false);
+        }
+        let key = old.object.key.to_string();
+        let op = self.put(key, &object, Expect::Revision(old.object.revision))?;
+        match self.transact(op).await {
+            Ok(committed) => {
+                set_revision(&mut object, committed.revision);
+                self.done(200, object, false)
+            }
+            Err(CommitError::Conflict { .. }) => Ok(Attempted::Again),
+            Err(other) => Err(store_failure(&other, &d.plural)),
+        }
+    }
+
+    /// Removes the object; `last` is what an update that released it answers with.
+    async fn remove(self, last: Option<Value>, now: Timestamp) -> Result<Attempted> {
+        let d = self.write.route.descriptor();
+        let Some(old) = &self.old else { return Err(self.write.not_found()) };
+        let by_update = last.is_some();
+        let mut object = last.unwrap_or_else(|| old.value.clone());
+        if self.write.options.dry_run {
+            return self.done(200, object, !by_update);
+        }
+        let hooks = &d.hooks;
+        let mut ops = vec![Op::Delete { key: old.object.key.to_string(), expect: Expect::Revision(old.object.revision) }];
+        let planned = self.with_context(now, |ctx| hooks.plan_side_writes(ctx, None, Some(&old.value)))?;
+        ops.extend(self.side_ops(&planned)?);
+        match self.server.store.commit(ops).await {
+            Ok(committed) => {
+                if !by_update {
+                    set_revision(&mut object, committed.revision);
+                }
+                self.done(200, object, !by_update)
+            }
+            Err(CommitError::Conflict { .. }) => Ok(Attempted::Again),
+            Err(other) => Err(store_failure(&other, &d.plural)),
+        }
+    }
+
+    /// A graceful kind deleted without grace: watchers see the deletion time first.
+    async fn mark_and_remove(mut self, mut object: Value) -> Result<Attempted> {
+        let d = self.write.route.descriptor();
+        let Some(old) = &self.old else { return Err(self.write.not_found()) };
+        if self.write.options.dry_run {
+            return self.done(200, object, true);
+        }
+        let op = self.put(old.object.key.to_string(), &object, Expect::Revision(old.object.revision))?;
+        let marked = match self.server.store.commit(vec![op]).await {
+            Ok(mut committed) => committed.objects.pop(),
+            Err(CommitError::Conflict { .. }) => return Ok(Attempted::Again),
+            Err(other) => return Err(store_failure(&other, &d.plural)),
+        };
+        if let Some(marked) = marked {
+            set_revision(&mut object, marked.revision);
+            self.old = Some(Stored { object: marked, value: object });
+        }
+        self.remove(None, Timestamp::now()).await
+    }
+
+    fn put(&self, key: String, object: &Value, expect: Expect) -> Result<Op> {
+        let endpoint = &self.write.route.endpoint;
+        let mut meta = endpoint.store_meta(object);
+        if endpoint.descriptor.strategy.expires {
+            let ttl = i64::try_from(self.server.settings.event_ttl.as_secs()).unwrap_or(i64::MAX);
+            meta.expires_at_seconds = Some(Timestamp::now().seconds.saturating_add(ttl));
+        }
+        let bytes = form::encode_stored(&endpoint.descriptor, object)?;
+        Ok(Op::Put { key, bytes, meta, expect })
+    }
+
+    /// Commits an op and the side writes as one transaction.
+    async fn transact(&self, op: Op) -> std::result::Result<store::Committed, CommitError> {
+        let side = self.side_ops(&self.side_writes);
+        let Ok(side) = side else {
+            return Err(CommitError::Unavailable("a side write could not be encoded".into()));
+        };
+        let mut ops = vec![op];
+        ops.extend(side);
+        self.server.store.commit(ops).await
+    }
+
+    fn side_ops(&self, writes: &[SideWrite]) -> Result<Vec<Op>> {
+        let mut ops = Vec::with_capacity(writes.len());
+        for write in writes {
+            ops.extend(side_op(self.server, &self.write.route.resources, write)?);
+        }
+        Ok(ops)
+    }
+}
+
+/// A write to another object as a step of the transaction; nothing for the delete of what is not there.
+fn side_op(server: &Server, resources: &crate::registry::Resources, write: &SideWrite) -> Result<Option<Op>> {
+    let (SideWrite::Create { group, resource, namespace, name, .. }
+    | SideWrite::Update { group, resource, namespace, name, .. }
+    | SideWrite::Delete { group, resource, namespace, name }) = write;
+    let Some(endpoint) = resources.stored(group, resource) else {
+        return Err(Status::internal(format!("no resource {resource} in group {group}")));
+    };
+    let key = endpoint.key(namespace, name);
+    let put = |object: &Value, expect: Expect| -> Result<Option<Op>> {
+        let mut object = object.clone();
+        let d = &endpoint.descriptor;
+        object.set("apiVersion", d.api_version());
+        object.set("kind", &d.kind);
+        if expect == Expect::Absent {
+            rules::fill_system_fields(&mut object, Timestamp::now(), &new_uid());
+        }
+        form::canonicalise_stored(d, &mut object)?;
+        let bytes = form::encode_stored(d, &object)?;
+        Ok(Some(Op::Put { key: key.clone(), bytes, meta: endpoint.store_meta(&object), expect }))
+    };
+    match write {
+        SideWrite::Create { object, .. } => put(object, Expect::Absent),
+        SideWrite::Update { object, .. } => {
+            let revision = crate::query::parse_revision(object["metadata"]["resourceVersion"].str()).unwrap_or(0);
+            put(object, Expect::Revision(revision))
+        }
+        SideWrite::Delete { .. } => {
+            let current = server.store.get(&key);
+            Ok(current.map(|object| Op::Delete { key: key.clone(), expect: Expect::Revision(object.revision) }))
+        }
+    }
+}
+
+fn set_revision(object: &mut Value, revision: u64) {
+    object.entry("metadata").set("resourceVersion", revision.to_string());
+}
+
+/// 413 or 500 for what the store does not take.
+pub fn store_failure(error: &CommitError, resource: &str) -> Status {
+    match error {
+        CommitError::TooLarge => {
+            let why = format!("etcdserver: request is too large: {resource}");
+            Status::failure(413, Reason::RequestEntityTooLarge, why)
+        }
+        other => Status::failure(503, Reason::ServiceUnavailable, other.to_string()),
+    }
+}
