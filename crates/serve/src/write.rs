@@ -128,6 +128,11 @@ impl<'a> Attempt<'a> {
         self.old.as_ref().map(|old| &old.value)
     }
 
+    /// Adds a Warning header.
+    pub(crate) fn warn(&self, text: String) {
+        self.notes.borrow_mut().warnings.push(text);
+    }
+
     fn operation(&self) -> Operation {
         match (&self.write.intent, &self.old) {
             (Intent::Delete(_), _) => Operation::Delete,
@@ -216,9 +221,6 @@ impl<'a> Proposed<'a> {
         let mut nothing = Value::Null;
         let object = new.as_mut().unwrap_or(&mut nothing);
         attempt.with_attributes(&name, |attributes| attempt.server.admission.admit(attributes, object))?;
-        if let Some(object) = &mut new {
-            form::canonicalise_stored(attempt.write.route.descriptor(), object)?;
-        }
         Ok(Mutated { attempt, new })
     }
 }
@@ -354,7 +356,6 @@ impl<'a> Validated<'a> {
                 side_writes = attempt.with_context(|ctx| hooks.plan_side_writes(ctx, Some(object), old))?;
                 side_writes
                     .extend(attempt.with_attributes(&name, |attributes| chain.plan_side_writes(attributes, object))?);
-                form::canonicalise_stored(attempt.write.route.descriptor(), object)?;
             }
             Plan::Delete(_) => {
                 let name = attempt.write.name.clone();

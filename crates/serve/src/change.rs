@@ -1,0 +1,220 @@
+//! From what a client sent to the object that it wants: a new object, a replacement, a patch, an applied configuration.
+
+use crate::form;
+use crate::options::{Delete, FieldValidation};
+use crate::write::Attempt;
+use meta::field::{ErrorList, Path};
+use meta::{Result, Status, Value, json};
+use patch::managed::{self, ResetFields, Target};
+use resource::Descriptor;
+use resource::rules;
+
+/// What a client wants done. Objects are in the storage version, canonical and with defaults.
+pub enum Intent {
+    Create(Sent),
+    Update(Sent),
+    Patch(Patch),
+    /// A configuration in the served version, as sent.
+    Apply(Value),
+    Delete(Delete),
+}
+
+/// A whole object.
+pub struct Sent {
+    pub object: Value,
+    /// The client asks to forget who manages which field.
+    pub clears_managers: bool,
+}
+
+/// A change to the served version of the object.
+pub enum Patch {
+    Json(Value),
+    Merge(Value),
+    Strategic(Value),
+}
+
+/// The object that the client wants, its managedFields recorded; nothing for a delete.
+pub fn propose(attempt: &Attempt) -> Result<Option<Value>> {
+    let descriptor = attempt.write.route.descriptor();
+    match &attempt.write.intent {
+        Intent::Create(sent) | Intent::Update(sent) => {
+            let mut object = sent.object.clone();
+            if attempt.creates() {
+                rules::wipe_system_fields(&mut object);
+            }
+            attempt.drop_duplicate_owners(&mut object);
+            record_managers(attempt, &mut object, sent.clears_managers);
+            Ok(Some(object))
+        }
+        Intent::Patch(patch) => {
+            let (mut object, clears) = apply_patch(attempt, descriptor, patch)?;
+            attempt.drop_duplicate_owners(&mut object);
+            record_managers(attempt, &mut object, clears);
+            Ok(Some(object))
+        }
+        Intent::Apply(applied) => apply(attempt, descriptor, applied).map(Some),
+        Intent::Delete(_) => Ok(None),
+    }
+}
+
+fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
+    attempt.old_value().map(|old| form::to_served(descriptor, old.clone()))
+}
+
+/// The patched object in the storage version, and whether the patch clears the managers.
+fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<(Value, bool)> {
+    let mut document = old_served(attempt, descriptor).unwrap_or_default();
+    let mut unknown = Vec::new();
+    match patch {
+        Patch::Json(operations) => {
+            let operations = patch::json::operations(operations)?;
+            unknown = patch::json::unknown_fields(operations);
+            patch::json::apply(&mut document, operations)?;
+        }
+        Patch::Merge(change) => document = patch::merge::apply(document, change.clone()),
+        Patch::Strategic(change) => {
+            document = patch::merge::apply(document, change.clone());
+        }
+    }
+    let clears = managed::clears(&document);
+    let shown = |document: &Value| match patch {
+        Patch::Strategic(change) => json::to_string(change),
+        _ => json::to_string(document),
+    };
+    let text = shown(&document);
+    let (object, strict) =
+        form::admit_served(descriptor, document).map_err(|why| patch_rejected(&text, &why.text))?;
+    unknown.extend(strict);
+    attempt.check_strict(&unknown, |why| patch_rejected(&text, why))?;
+    Ok((object, clears))
+}
+
+/// 422 on the field `patch`: the result cannot be decoded.
+fn patch_rejected(shown: &str, why: &str) -> Status {
+    let mut errs = ErrorList::new();
+    errs.invalid(&Path::new("patch"), shown, why);
+    Status::invalid("", "", "", errs)
+}
+
+fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<Value> {
+    let live = old_served(attempt, descriptor);
+    let write = attempt.write;
+    let force = write.options.force.unwrap_or(false);
+    let merged = with_target(attempt, |target| managed::apply(target, live.as_ref(), applied, &write.manager, force))?;
+    let (mut object, _) = form::admit_served(descriptor, merged).map_err(|why| Status::internal(why.text))?;
+    if attempt.creates() {
+        rules::wipe_system_fields(&mut object);
+    }
+    Ok(object)
+}
+
+/// Sets the managedFields of an object (in the storage version) that this write makes of the stored one.
+fn record_managers(attempt: &Attempt, object: &mut Value, clears: bool) {
+    let descriptor = attempt.write.route.descriptor();
+    if descriptor.storage_prefix.is_empty() {
+        return;
+    }
+    let manager = attempt.write.manager.as_str();
+    if descriptor.convert.is_none() {
+        let live = attempt.old_value();
+        with_target(attempt, |target| managed::record_update(target, live, object, manager, clears));
+        return;
+    }
+    let mut served = form::to_served(descriptor, object.clone());
+    let live = old_served(attempt, descriptor);
+    with_target(attempt, |target| managed::record_update(target, live.as_ref(), &mut served, manager, clears));
+    let metadata = object.entry("metadata");
+    match served.get_mut("metadata").and_then(|m| m.remove("managedFields")) {
+        Some(entries) => metadata.set("managedFields", entries),
+        None => drop(metadata.remove("managedFields")),
+    }
+}
+
+/// Calls `f` with what managedFields need to know of the resource.
+fn with_target<T>(attempt: &Attempt, f: impl FnOnce(&Target<'_>) -> T) -> T {
+    let write = attempt.write;
+    let descriptor = write.route.descriptor();
+    let gvk = descriptor.gvk();
+    let reset = ResetFields::new(write.strategy().0.reset_fields);
+    let now = attempt.now.to_rfc3339();
+    f(&Target {
+        schema: &descriptor.schema,
+        type_id: descriptor.type_id,
+        gvk: &gvk,
+        subresource: write.route.part.as_ref().map_or("", |part| part.name.as_str()),
+        reset: &reset,
+        now: &now,
+        versions: &OtherVersions { resources: &write.route.resources, descriptor },
+    })
+}
+
+/// The other served versions of a kind, for managedFields entries that were written through one.
+struct OtherVersions<'a> {
+    resources: &'a crate::registry::Resources,
+    descriptor: &'a Descriptor,
+}
+
+impl OtherVersions<'_> {
+    fn other(&self, api_version: &str) -> Option<&Descriptor> {
+        let (group, version) = meta::gvk::split_api_version(api_version);
+        let endpoint = self.resources.endpoint(group, version, &self.descriptor.plural)?;
+        (endpoint.descriptor.storage == self.descriptor.storage).then_some(&*endpoint.descriptor)
+    }
+}
+
+impl managed::Versions for OtherVersions<'_> {
+    fn convert(&self, object: &Value, api_version: &str) -> Option<managed::Converted<'_>> {
+        let other = self.other(api_version)?;
+        let object = form::to_served(other, form::to_storage(self.descriptor, object.clone()));
+        Some(managed::Converted { object, schema: &other.schema, type_id: other.type_id })
+    }
+
+    fn convert_back(&self, object: Value, api_version: &str) -> Option<Value> {
+        let other = self.other(api_version)?;
+        Some(form::to_served(self.descriptor, form::to_storage(other, object)))
+    }
+}
+
+/// A write that changes nothing but times in managedFields changes nothing.
+pub fn keep_managed_times(object: &mut Value, old: &Value) {
+    managed::keep_times_of_no_change(old, object);
+}
+
+impl Attempt<'_> {
+    /// What strict decoding found becomes a warning or, as the client wishes, an error or nothing.
+    fn check_strict(&self, found: &[String], reject: impl FnOnce(&str) -> Status) -> Result<()> {
+        match self.write.options.field_validation {
+            _ if found.is_empty() => Ok(()),
+            FieldValidation::Ignore => Ok(()),
+            FieldValidation::Warn => {
+                found.iter().for_each(|text| self.warn(text.clone()));
+                Ok(())
+            }
+            FieldValidation::Strict => Err(reject(&format!("strict decoding error: {}", found.join(", ")))),
+        }
+    }
+
+    /// Identical owner references are kept once, with a warning.
+    fn drop_duplicate_owners(&self, object: &mut Value) {
+        let Some(references) = object.path_mut("metadata.ownerReferences") else { return };
+        let before = references.items().len();
+        let mut kept: Vec<Value> = Vec::with_capacity(before);
+        let mut repeated = Vec::new();
+        for reference in references.items() {
+            if !kept.contains(reference) {
+                kept.push(reference.clone());
+            } else if !repeated.contains(&reference["uid"].str()) {
+                repeated.push(reference["uid"].str());
+            }
+        }
+        if kept.len() == before {
+            return;
+        }
+        let what = format!(
+            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            repeated.join(", ")
+        );
+        *references = Value::Array(kept);
+        self.warn(what);
+    }
+}

@@ -1,0 +1,306 @@
+//! From a request to what it wants: options from the query, an object from the body.
+
+use crate::change::{Intent, Patch, Sent};
+use crate::form;
+use crate::options::{Delete, FieldValidation, WriteKind, WriteOptions};
+use crate::query::Query;
+use crate::route::Route;
+use bytes::Bytes;
+use codec::{DecodeError, Stage};
+use http::{HeaderMap, header};
+use meta::{Gvk, Reason, Result, Status, Str, Value, json};
+use resource::Descriptor;
+
+/// A body longer than this is shown cut in messages.
+const SHOWN_BYTES_MAX: usize = 30;
+const MANAGER_BYTES_MAX: usize = 128;
+
+/// The media types of request bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Json,
+    Yaml,
+    Protobuf,
+}
+
+/// The media types of patches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchFormat {
+    Json,
+    Merge,
+    Strategic,
+    Apply,
+}
+
+/// The Content-Type without its parameters; `None` when there is none or it is malformed.
+fn media_type(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let (kind, parameters) = value.split_once(';').unwrap_or((value, ""));
+    let well_formed = parameters.is_empty() || parameters.split(';').all(|p| p.contains('='));
+    Some(if well_formed { kind.trim() } else { "" })
+}
+
+/// 415 when the body is in no format that is read. Without Content-Type it is JSON.
+pub fn format_of(headers: &HeaderMap, protobuf: bool) -> Result<Format> {
+    let given = headers.get(header::CONTENT_TYPE).is_some_and(|v| !v.is_empty());
+    match media_type(headers) {
+        _ if !given => Ok(Format::Json),
+        Some("application/json") => Ok(Format::Json),
+        Some("application/yaml") => Ok(Format::Yaml),
+        Some("application/vnd.kubernetes.protobuf") if protobuf => Ok(Format::Protobuf),
+        _ => {
+            let mut accepted = "application/json, application/yaml".to_owned();
+            if protobuf {
+                accepted.push_str(", application/vnd.kubernetes.protobuf");
+            }
+            let text =
+                format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
+            Err(Status::failure(415, Reason::UnsupportedMediaType, text))
+        }
+    }
+}
+
+/// 415 when the patch is in no format that the resource takes.
+pub fn patch_format_of(headers: &HeaderMap, descriptor: &Descriptor) -> Result<PatchFormat> {
+    match media_type(headers) {
+        Some("application/json-patch+json") => Ok(PatchFormat::Json),
+        Some("application/merge-patch+json") => Ok(PatchFormat::Merge),
+        Some("application/strategic-merge-patch+json") if !descriptor.stored_as_json => Ok(PatchFormat::Strategic),
+        Some("application/apply-patch+yaml") => Ok(PatchFormat::Apply),
+        _ => {
+            let mut status = Status::failure(415, Reason::UnsupportedMediaType, "415: Unsupported Media Type");
+            status.details = Some(Box::default());
+            Err(status)
+        }
+    }
+}
+
+/// A decoded write, with the options that came with it.
+pub struct DecodedWrite {
+    pub intent: Intent,
+    pub options: WriteOptions,
+    pub options_object: Value,
+    /// Of strict decoding, when the client wants to be warned.
+    pub warnings: Vec<String>,
+}
+
+/// A create or update.
+pub fn object(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes, kind: WriteKind) -> Result<DecodedWrite> {
+    let descriptor = route.descriptor();
+    let format = format_of(headers, descriptor.protobuf)?;
+    let options = WriteOptions::parse(query, kind)?;
+    let (sent, warnings) = whole_object(route, format, body, options.field_validation)?;
+    let intent = match kind {
+        WriteKind::Create => Intent::Create(sent),
+        _ => Intent::Update(sent),
+    };
+    let options_object = options.to_value(kind);
+    Ok(DecodedWrite { intent, options, options_object, warnings })
+}
+
+/// The object of a body in the storage version with its defaults, and the warnings of strict decoding.
+pub fn whole_object(
+    route: &Route,
+    format: Format,
+    body: &[u8],
+    validation: FieldValidation,
+) -> Result<(Sent, Vec<String>)> {
+    let descriptor = route.descriptor();
+    let expected = descriptor.gvk();
+    let (mut value, strict) = typed_object(route, format, body, &expected, descriptor.type_id)?;
+    let warnings = match validation {
+        _ if strict.is_empty() => Vec::new(),
+        FieldValidation::Ignore => Vec::new(),
+        FieldValidation::Warn => strict,
+        FieldValidation::Strict => {
+            let text = format!("strict decoding error: {}", strict.join(", "));
+            return Err(cannot_be_handled(&expected, &expected.kind, &text));
+        }
+    };
+    let clears_managers = clears_managers(format, body);
+    value.set("apiVersion", expected.api_version());
+    value.set("kind", &expected.kind);
+    Ok((Sent { object: form::default_served(descriptor, value), clears_managers }, warnings))
+}
+
+/// Decodes a body as an object of a type of the route's schema, checking that it is of the expected kind.
+fn typed_object(
+    route: &Route,
+    format: Format,
+    body: &[u8],
+    expected: &Gvk,
+    ty: schema::TypeId,
+) -> Result<(Value, Vec<String>)> {
+    let schema = &route.descriptor().schema;
+    let unrecognized = |why: &str| {
+        let kind = &expected.kind;
+        let text = format!("the object provided is unrecognized (must be of type {kind}): {why} ({})", shown(body));
+        Status::bad_request(text)
+    };
+    let (api_version, kind) = kind_of(format, body).map_err(|why| unrecognized(&why.text))?;
+    if api_version.matches('/').count() > 1 {
+        return Err(unrecognized(&format!("unexpected GroupVersion string: {api_version}")));
+    }
+    let actual = actual_kind(&api_version, &kind, expected);
+    check_kind(route, &actual, expected)?;
+    let decoded = match format {
+        Format::Json => codec::decode_json(schema, ty, body),
+        Format::Yaml | Format::Protobuf => codec::decode_json(schema, ty, body),
+    };
+    match decoded {
+        Ok(decoded) => Ok((decoded.value, decoded.strict)),
+        Err(DecodeError { stage: Stage::Kind, text }) => Err(unrecognized(&text)),
+        Err(DecodeError { stage: Stage::Body, text }) => Err(cannot_be_handled(&actual, &expected.kind, &text)),
+    }
+}
+
+fn kind_of(format: Format, body: &[u8]) -> std::result::Result<(Str, Str), DecodeError> {
+    match format {
+        Format::Json | Format::Yaml | Format::Protobuf => codec::kind_of_json(body),
+    }
+}
+
+/// What the body says that it is; what it leaves out is taken from the path.
+fn actual_kind(api_version: &str, kind: &str, expected: &Gvk) -> Gvk {
+    let kind = if kind.is_empty() { expected.kind.as_str() } else { kind };
+    if api_version.is_empty() {
+        return Gvk::new(&expected.group, &expected.version, kind);
+    }
+    Gvk::from_api_version(api_version, kind)
+}
+
+fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
+    if actual == expected {
+        return Ok(());
+    }
+    if !route.resources.has_kind(actual) {
+        let text = format!(
+            "no kind {} is registered for version {} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+            meta::field::quote(&actual.kind),
+            meta::field::quote(&actual.api_version())
+        );
+        return Err(cannot_be_handled(actual, &expected.kind, &text));
+    }
+    if actual.kind != expected.kind {
+        let package = |gvk: &Gvk| match gvk.group.split('.').next() {
+            None | Some("") => "core".to_owned(),
+            Some(first) => first.to_owned(),
+        };
+        let text = format!(
+            "converting ({}.{}) to ({}.{}): unknown conversion",
+            actual.version,
+            actual.kind,
+            package(expected),
+            expected.kind
+        );
+        return Err(cannot_be_handled(actual, &expected.kind, &text));
+    }
+    Err(Status::bad_request(format!(
+        "the API version in the data ({}) does not match the expected API version ({})",
+        actual.api_version(),
+        expected.api_version()
+    )))
+}
+
+fn cannot_be_handled(actual: &Gvk, expected: &str, why: &str) -> Status {
+    let version = meta::field::quote(&actual.version);
+    Status::bad_request(format!("{} in version {version} cannot be handled as a {expected}: {why}", actual.kind))
+}
+
+/// The beginning of a body as messages show it: JSON objects as text, all else in hexadecimal.
+fn shown(body: &[u8]) -> String {
+    let cut = body.get(..SHOWN_BYTES_MAX).unwrap_or(body);
+    let more = if body.len() > SHOWN_BYTES_MAX { " ..." } else { "" };
+    match body.first() {
+        None => "<empty>".into(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(cut)),
+        Some(_) => cut.iter().map(|b| format!("{b:02x}")).collect::<String>() + more,
+    }
+}
+
+/// Whether the body has managedFields that ask to forget all managers. Only then is it read a second time.
+fn clears_managers(format: Format, body: &[u8]) -> bool {
+    let mentions = body.windows(13).any(|w| w == b"managedFields");
+    mentions && format == Format::Json && json::parse(body).is_ok_and(|parsed| patch::managed::clears(&parsed.value))
+}
+
+/// The name and namespace of an update's body must be those of the path.
+pub fn check_name(route: &Route, object: &Value) -> Result<()> {
+    let info = &route.info;
+    let metadata = &object["metadata"];
+    let (own, namespace) = (metadata["name"].str(), metadata["namespace"].str());
+    if own.is_empty() {
+        let name = &info.name;
+        let why = format!("the name of the object ({name} based on URL) was undeterminable: name must be provided");
+        return Err(Status::bad_request(why));
+    }
+    if own != info.name {
+        let why = format!("the name of the object ({own}) does not match the name on the URL ({})", info.name);
+        return Err(Status::bad_request(why));
+    }
+    if !info.namespace.is_empty() && route.descriptor().namespaced && !namespace.is_empty() && namespace != info.namespace
+    {
+        let on_request = &info.namespace;
+        let why = format!("the namespace of the object ({namespace}) does not match the namespace on the request ({on_request})");
+        return Err(Status::bad_request(why));
+    }
+    Ok(())
+}
+
+/// A patch of any kind.
+pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) -> Result<DecodedWrite> {
+    let format = patch_format_of(headers, route.descriptor())?;
+    let kind = if format == PatchFormat::Apply { WriteKind::Apply } else { WriteKind::Patch };
+    let options = WriteOptions::parse(query, kind)?;
+    let parsed = match format {
+        PatchFormat::Apply => json::parse(body),
+        _ => json::parse(body),
+    };
+    let parsed = parsed.map_err(|why| Status::bad_request(format!("error decoding patch: {}", why.0)))?;
+    let warnings = Vec::new();
+    let intent = match format {
+        PatchFormat::Json => Intent::Patch(Patch::Json(parsed.value)),
+        PatchFormat::Merge => Intent::Patch(Patch::Merge(parsed.value)),
+        PatchFormat::Strategic => Intent::Patch(Patch::Strategic(parsed.value)),
+        PatchFormat::Apply => Intent::Apply(parsed.value),
+    };
+    let options_object = options.to_value(kind);
+    Ok(DecodedWrite { intent, options, options_object, warnings })
+}
+
+/// DeleteOptions: from the body when there is one, else from the query.
+pub fn delete(schema: &schema::Schema, query: &Query, headers: &HeaderMap, body: &Bytes) -> Result<Delete> {
+    if body.is_empty() {
+        return Delete::from_query(query);
+    }
+    let format = format_of(headers, true)?;
+    let refused = |why: DecodeError| Status::bad_request(why.text);
+    let (api_version, kind) = kind_of(format, body).map_err(refused)?;
+    if !matches!(kind.as_str(), "" | "DeleteOptions") {
+        let version = if api_version.is_empty() { "meta.k8s.io/__internal" } else { &api_version };
+        let why = format!(
+            "no kind {} is registered for version {} in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\"",
+            meta::field::quote(&kind),
+            meta::field::quote(version)
+        );
+        return Err(Status::bad_request(why));
+    }
+    let Some(ty) = schema.named("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions") else {
+        return Err(Status::internal("the schema has no DeleteOptions"));
+    };
+    let decoded = codec::decode_json(schema, ty, body).map_err(refused)?;
+    Delete::from_value(&decoded.value)
+}
+
+/// The manager that a write is recorded for: the parameter, or the beginning of the User-Agent.
+pub fn manager_of(options: &WriteOptions, headers: &HeaderMap) -> Str {
+    if !options.field_manager.is_empty() {
+        return options.field_manager.clone();
+    }
+    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let mut prefix: String = agent.split('/').next().unwrap_or("").chars().filter(|c| !c.is_control()).collect();
+    while prefix.len() > MANAGER_BYTES_MAX {
+        prefix.pop();
+    }
+    if prefix.is_empty() { "unknown".into() } else { prefix.into() }
+}

@@ -1,0 +1,74 @@
+//! The forms an object takes: stored bytes, the canonical tree in the storage version, the served version.
+
+use bytes::Bytes;
+use codec::DecodeError;
+use meta::{Reason, Result, Status, Value};
+use resource::Descriptor;
+
+/// Stored bytes as a tree in the storage version, without resourceVersion. The error is for the log.
+pub fn decode_stored(descriptor: &Descriptor, bytes: &[u8]) -> std::result::Result<Value, String> {
+    let (schema, ty) = (&descriptor.schema, descriptor.storage_type_id);
+    codec::decode_json(schema, ty, bytes).map(|decoded| decoded.value).map_err(|why| why.text)
+}
+
+/// A stored object as a tree in the storage version, with its resourceVersion. 500 when it cannot be read.
+pub fn stored_value(descriptor: &Descriptor, object: &store::Object) -> Result<Value> {
+    let mut value = decode_stored(descriptor, &object.bytes).map_err(|why| {
+        let text = format!("unable to decode the stored object {}: {why}", object.key);
+        Status::failure(500, Reason::StoreReadError, text)
+    })?;
+    value.entry("metadata").set("resourceVersion", object.revision.to_string());
+    Ok(value)
+}
+
+/// The bytes to store. resourceVersion is the store's and selfLink is nobody's: neither is written.
+pub fn encode_stored(descriptor: &Descriptor, object: &Value) -> Result<Bytes> {
+    let mut object = object.clone();
+    let metadata = object.entry("metadata");
+    metadata.remove("resourceVersion");
+    metadata.remove("selfLink");
+    object.set("apiVersion", descriptor.storage.api_version());
+    object.set("kind", &descriptor.storage.kind);
+    Ok(meta::json::to_vec(&object).into())
+}
+
+/// Brings an object in the storage version into canonical form after hooks or admission changed it.
+pub fn canonicalise_stored(descriptor: &Descriptor, object: &mut Value) -> Result<()> {
+    let found = codec::canonicalise(&descriptor.schema, descriptor.storage_type_id, object);
+    found.map(drop).map_err(|why| Status::internal(why.text))
+}
+
+/// Storage version → served version.
+pub fn to_served(descriptor: &Descriptor, object: Value) -> Value {
+    match descriptor.convert {
+        Some(convert) => convert.from_storage(object),
+        None => object,
+    }
+}
+
+/// Served version → storage version.
+pub fn to_storage(descriptor: &Descriptor, object: Value) -> Value {
+    match descriptor.convert {
+        Some(convert) => convert.to_storage(object),
+        None => object,
+    }
+}
+
+/// A tree in the served version, whatever its origin, as an object in the storage version with its defaults.
+/// Also: what strict decoding found.
+pub fn admit_served(
+    descriptor: &Descriptor,
+    mut served: Value,
+) -> std::result::Result<(Value, Vec<String>), DecodeError> {
+    let strict = codec::canonicalise(&descriptor.schema, descriptor.type_id, &mut served)?;
+    Ok((default_served(descriptor, served), strict))
+}
+
+/// A canonical object in the served version as one in the storage version with its defaults.
+pub fn default_served(descriptor: &Descriptor, mut served: Value) -> Value {
+    served.set("apiVersion", descriptor.api_version());
+    served.set("kind", &descriptor.kind);
+    let mut object = to_storage(descriptor, served);
+    descriptor.hooks.default(&mut object);
+    object
+}
