@@ -86,6 +86,8 @@ pub struct Status {
     pub reason: Reason,
     pub message: String,
     pub details: Option<Box<Details>>,
+    /// `metadata.continue`: how to go on with a list whose page has expired; else "".
+    pub continue_token: Str,
 }
 
 pub type Result<T> = std::result::Result<T, Status>;
@@ -100,13 +102,13 @@ impl std::error::Error for Status {}
 
 impl Status {
     pub fn failure(code: u16, reason: Reason, message: impl Into<String>) -> Status {
-        Status { code, success: false, reason, message: message.into(), details: None }
+        Status { code, success: false, reason, message: message.into(), details: None, continue_token: Str::default() }
     }
 
     /// Code 200 with what was deleted.
     pub fn success(details: Details) -> Status {
         let message = String::new();
-        Status { code: 200, success: true, reason: Reason::Unknown, message, details: Some(Box::new(details)) }
+        Status { code: 200, success: true, reason: Reason::Unknown, message, details: Some(Box::new(details)), continue_token: Str::default() }
     }
 
     fn about(mut self, group: &str, kind: &str, name: &str) -> Status {
@@ -227,6 +229,9 @@ impl Status {
             "kind": "Status", "apiVersion": "v1", "metadata": {},
             "status": (if self.success { "Success" } else { "Failure" })
         });
+        if !self.continue_token.is_empty() {
+            v.entry("metadata").set("continue", &self.continue_token);
+        }
         if !self.message.is_empty() {
             v.set("message", &self.message);
         }

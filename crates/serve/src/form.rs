@@ -40,7 +40,7 @@ pub fn canonicalise_stored(descriptor: &Descriptor, object: &mut Value) -> Resul
 
 /// Storage version → served version.
 pub fn to_served(descriptor: &Descriptor, object: Value) -> Value {
-    match descriptor.convert {
+    match &descriptor.convert {
         Some(convert) => convert.from_storage(object),
         None => object,
     }
@@ -48,7 +48,7 @@ pub fn to_served(descriptor: &Descriptor, object: Value) -> Value {
 
 /// Served version → storage version.
 pub fn to_storage(descriptor: &Descriptor, object: Value) -> Value {
-    match descriptor.convert {
+    match &descriptor.convert {
         Some(convert) => convert.to_storage(object),
         None => object,
     }

@@ -1,7 +1,29 @@
-//! The request path.
+//! The request path. Start reading at [`handle`].
 
+mod answer;
 pub mod authenticate;
 pub mod authorize;
+pub mod body;
+mod change;
+mod decode;
+mod form;
+pub mod handle;
 pub mod health;
 pub mod listen;
+mod options;
+mod page;
+mod part;
+mod path;
+mod query;
+mod read;
+pub mod registry;
+mod route;
+mod server;
 pub mod version;
+mod watch;
+mod write;
+
+pub use body::Body;
+pub use handle::handle;
+pub use registry::Resources;
+pub use server::{Pages, Server, Settings, store_resource};

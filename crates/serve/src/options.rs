@@ -3,7 +3,7 @@
 
 use crate::query::Query;
 use meta::field::{ErrorList, Path, Shown};
-use meta::selector::{FieldSelector, LabelSelector};
+use meta::selector::{FieldSelector, FieldTerm, LabelSelector};
 use meta::{Result, Status, Str, Value, value};
 use resource::rules::{self, DeleteOptions};
 
@@ -45,6 +45,14 @@ impl ListOptions {
         if watch { options.validate_watch(&mut errs) } else { options.validate_list(&mut errs) }
         invalid("ListOptions", errs)?;
         Ok(options)
+    }
+
+    /// A deprecated watch path that names one object selects it.
+    pub fn select_name(&mut self, info: &crate::path::PathInfo) {
+        if info.is_named {
+            let term = FieldTerm { field: "metadata.name".into(), equal: true, value: info.name.clone() };
+            self.fields.terms.push(term);
+        }
     }
 
     fn validate_list(&self, errs: &mut ErrorList) {

@@ -191,7 +191,7 @@ impl<'a> Attempt<'a> {
     /// 409 when the body speaks of another object of the same name.
     fn check_uid(&self) -> Result<()> {
         let (Intent::Update(body), Some(old)) = (&self.write.intent, &self.old) else { return Ok(()) };
-        let (wanted, stored) = (body["metadata"]["uid"].str(), old.value["metadata"]["uid"].str());
+        let (wanted, stored) = (body.object["metadata"]["uid"].str(), old.value["metadata"]["uid"].str());
         if wanted.is_empty() || wanted == stored {
             return Ok(());
         }

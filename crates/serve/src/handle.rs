@@ -1,0 +1,293 @@
+//! The request path. Start reading here: [`answer`] is the way of every request from top to bottom, [`change`] that of
+//! every write to one object, [`watch`] that of a watch.
+
+use crate::answer::{self, Accepted};
+use crate::authenticate::{Authenticated, Credentials};
+use crate::authorize::{Attributes, Authorized, Target};
+use crate::body::{self, Body};
+use crate::change::Intent;
+use crate::decode::{self, DecodedWrite};
+use crate::listen::Peer;
+use crate::options::{Delete, ListOptions, WriteKind, WriteOptions};
+use crate::path::PathInfo;
+use crate::query::Query;
+use crate::route::{NoRoute, Route};
+use crate::server::{Server, new_uid};
+use crate::write::{self, Attempted, Outcome, Write};
+use crate::{read, watch as watching};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use meta::status::Details;
+use meta::{Reason, Result, Status, Str};
+use resource::Verb;
+use std::sync::Arc;
+
+const AUDIT_ID: &str = "audit-id";
+const AUDIT_ID_CHARS_MAX: usize = 64;
+/// How often a generated name that is taken is replaced by another.
+const GENERATED_NAMES_MAX: usize = 8;
+/// How often a write is tried against ever newer objects.
+const ATTEMPTS_MAX: usize = 1000;
+
+/// Answers one request. Never fails: what goes wrong is the answer.
+pub async fn handle<B>(server: &Arc<Server>, request: Request<B>, peer: Peer) -> Response<Body>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let query = Query::parse(head.uri.query().unwrap_or(""));
+    let mut response = answer(server, &head, &query, body, &peer).await.unwrap_or_else(|status| {
+        let accepted = answer::negotiate(&head.headers, &query).unwrap_or_default();
+        answer::status(accepted, &status)
+    });
+    let headers = response.headers_mut();
+    headers.insert(AUDIT_ID, audit_id(&head));
+    if !headers.contains_key(http::header::CACHE_CONTROL) {
+        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    }
+    response
+}
+
+/// resolve → authenticate → impersonate → authorize → route → decode → (read | change | watch) → encode.
+async fn answer<B>(server: &Arc<Server>, head: &Parts, query: &Query, body: B, peer: &Peer) -> Result<Response<Body>>
+where
+    B: http_body::Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let info = match PathInfo::resolve(&head.method, head.uri.path(), query) {
+        Ok(info) => info,
+        Err(why) => return Ok(answer::request_info_failure(head.uri.path(), &why)),
+    };
+    let credentials = Credentials { headers: &head.headers, peer, path: head.uri.path() };
+    let authenticated = server.authenticators.authenticate(&credentials).await?;
+    let authorized = authorize(server, authenticated, &info).await?;
+    if !info.is_resource {
+        let page = server.pages.answer(server, head);
+        return Ok(page.unwrap_or_else(|| answer::text(404, "404 page not found\n")));
+    }
+    let route = match Route::find(server.registry.load(), &head.method, info) {
+        Ok(route) => Arc::new(route),
+        Err(NoRoute::Refused(status)) => return Err(status),
+        Err(NoRoute::UnknownGroup) => return Ok(answer::text(404, "404 page not found\n")),
+    };
+    let accepted = answer::negotiate(&head.headers, query)?;
+    let request = ResourceRequest { server, route, authorized, accepted, head, query };
+    let answered = if request.route.info.verb == "watch" {
+        request.watch().await
+    } else {
+        let body = body::read(body);
+        match tokio::time::timeout(server.settings.request_timeout, request.answer(body)).await {
+            Ok(answered) => answered,
+            Err(_) => Err(Status::timeout("Timeout: request did not complete within the allotted timeout")),
+        }
+    };
+    answered.map(|mut response| {
+        answer::add_warnings(response.headers_mut(), &[request.route.descriptor().deprecation.to_string()]);
+        response
+    })
+}
+
+/// A request for a resource whose sender may make it.
+struct ResourceRequest<'a> {
+    server: &'a Arc<Server>,
+    route: Arc<Route>,
+    authorized: Authorized,
+    accepted: Accepted,
+    head: &'a Parts,
+    query: &'a Query,
+}
+
+impl ResourceRequest<'_> {
+    /// Everything but watches.
+    async fn answer(&self, body: impl Future<Output = Result<Bytes>>) -> Result<Response<Body>> {
+        if let Some(part) = &self.route.part
+            && !matches!(part.does, resource::SubresourceKind::Part { .. })
+        {
+            return crate::part::answer(self.server, &self.route, part, body).await;
+        }
+        match self.route.info.verb {
+            "get" => self.get().await,
+            "list" => self.list().await,
+            "deletecollection" => self.delete_collection(&body.await?).await,
+            "delete" => {
+                let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, &body.await?)?;
+                let outcome = change(self.server, &self.deletion(&self.route.info.name, &delete)).await?;
+                Ok(self.deleted(outcome, &delete))
+            }
+            _ => self.write(&body.await?).await,
+        }
+    }
+
+    async fn get(&self) -> Result<Response<Body>> {
+        let descriptor = self.route.descriptor();
+        let object = read::get(self.server, &self.route, self.query).await?;
+        let value = crate::form::stored_value(descriptor, &object)?;
+        Ok(answer::object(self.accepted, descriptor, 200, value))
+    }
+
+    async fn list(&self) -> Result<Response<Body>> {
+        let options = ListOptions::parse(self.query, false)?;
+        let page = read::list(self.server, &self.route, &options).await?;
+        answer::list(self.accepted, self.route.descriptor(), &page)
+    }
+
+    /// Create, update, patch and apply.
+    async fn write(&self, body: &Bytes) -> Result<Response<Body>> {
+        let (route, headers) = (&self.route, &self.head.headers);
+        let decoded = match route.info.verb {
+            "create" => decode::object(route, self.query, headers, body, WriteKind::Create)?,
+            "update" => decode::object(route, self.query, headers, body, WriteKind::Update)?,
+            _ => decode::patch(route, self.query, headers, body)?,
+        };
+        let DecodedWrite { mut intent, options, options_object, mut warnings } = decoded;
+        match &mut intent {
+            Intent::Create(sent) => {
+                resource::rules::ensure_namespace(route.descriptor(), &route.info.namespace, &mut sent.object)?;
+            }
+            Intent::Update(sent) => decode::check_name(route, &sent.object)?,
+            _ => {}
+        }
+        let manager = decode::manager_of(&options, headers);
+        let name = match &intent {
+            Intent::Create(sent) => Str::from(sent.object["metadata"]["name"].str()),
+            _ => route.info.name.clone(),
+        };
+        let user = self.authorized.authenticated.user().clone();
+        let write = Write { route: route.clone(), user, name, intent, options, manager, options_object };
+        if write.may_create() && route.info.verb != "create" {
+            self.authorize_create(&write).await?;
+        }
+        let outcome = change(self.server, &write).await?;
+        warnings.extend(outcome.warnings);
+        let mut response = answer::object(self.accepted, route.descriptor(), outcome.code, outcome.object);
+        answer::add_warnings(response.headers_mut(), &warnings);
+        Ok(response)
+    }
+
+    /// A write to a name that is free creates, which its sender must be allowed to.
+    async fn authorize_create(&self, write: &Write) -> Result<()> {
+        let key = self.route.endpoint.key(&self.route.info.namespace, &write.name);
+        if self.server.store.get(&key).is_some() {
+            return Ok(());
+        }
+        let info = PathInfo { verb: "create", ..self.route.info.clone() };
+        authorize(self.server, self.authorized.authenticated.clone(), &info).await.map(drop)
+    }
+
+    fn deletion(&self, name: &str, delete: &Delete) -> Write {
+        Write {
+            route: self.route.clone(),
+            user: self.authorized.authenticated.user().clone(),
+            name: name.into(),
+            intent: Intent::Delete(delete.clone()),
+            options: WriteOptions { dry_run: delete.dry_run, ..WriteOptions::default() },
+            manager: Str::default(),
+            options_object: delete.to_value(),
+        }
+    }
+
+    /// The object while it stays or where its kind answers so, else a Status.
+    fn deleted(&self, outcome: Outcome, delete: &Delete) -> Response<Body> {
+        let descriptor = self.route.descriptor();
+        let code = if !outcome.deleted && delete.options.orphan_dependents == Some(false) { 202 } else { 200 };
+        let mut response = if !outcome.deleted || descriptor.strategy.delete_returns_object {
+            answer::object(self.accepted, descriptor, code, outcome.object)
+        } else {
+            let metadata = &outcome.object["metadata"];
+            answer::status(
+                self.accepted,
+                &Status::success(Details {
+                    name: metadata["name"].str().into(),
+                    group: descriptor.group.clone(),
+                    kind: descriptor.plural.clone(),
+                    uid: metadata["uid"].str().into(),
+                    ..Details::default()
+                }),
+            )
+        };
+        answer::add_warnings(response.headers_mut(), &outcome.warnings);
+        response
+    }
+
+    async fn delete_collection(&self, body: &Bytes) -> Result<Response<Body>> {
+        let options = ListOptions::parse(self.query, false)?;
+        let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, body)?;
+        let page = read::list(self.server, &self.route, &options).await?;
+        for object in &page.objects {
+            match change(self.server, &self.deletion(&object.meta.name, &delete)).await {
+                Ok(_) => {}
+                Err(status) if status.reason == Reason::NotFound => {}
+                Err(status) => return Err(status),
+            }
+        }
+        let page = read::Page { continue_token: String::new(), remaining: None, ..page };
+        answer::list(self.accepted, self.route.descriptor(), &page)
+    }
+
+    /// The same front, then a stream that ends by itself.
+    async fn watch(&self) -> Result<Response<Body>> {
+        let descriptor = &self.route.endpoint.descriptor;
+        if !descriptor.verbs.contains(&Verb::Watch) {
+            return Err(Status::method_not_supported(&descriptor.group, &descriptor.plural, "watch"));
+        }
+        let mut options = ListOptions::parse(self.query, true)?;
+        options.select_name(&self.route.info);
+        let watch = watching::open(self.server, &self.route, &options).await?;
+        let descriptor = descriptor.clone();
+        let frames = watching::stream(watch, move |change| answer::frame(&descriptor, change));
+        Ok(answer::watch_response(Body::Stream(Box::pin(frames))))
+    }
+}
+
+/// One write to one object: propose → mutate → prepare → validate → admit → commit, again from the beginning when
+/// something that it built on has changed meanwhile.
+pub async fn change(server: &Server, write: &Write) -> Result<Outcome> {
+    let generates_name = matches!(write.intent, Intent::Create(_)) && write.name.is_empty();
+    let attempts_max = if generates_name { GENERATED_NAMES_MAX } else { ATTEMPTS_MAX };
+    for _ in 0..attempts_max {
+        let attempt = write::begin(server, write)?;
+        let proposed = attempt.propose()?;
+        let mutated = proposed.mutate()?;
+        let prepared = mutated.prepare()?;
+        let validated = prepared.validate()?;
+        let admitted = validated.admit()?;
+        match admitted.commit().await? {
+            Attempted::Done(outcome) => return Ok(outcome),
+            Attempted::Again => {}
+        }
+    }
+    let descriptor = write.route.descriptor();
+    if generates_name {
+        let status = Status::already_exists(&descriptor.group, &descriptor.plural, &write.name);
+        let text = format!("{}, the server was not able to generate a unique name for the object", status.message);
+        return Err(Status { message: text, ..status }.with_retry_after(1));
+    }
+    Err(write::conflict(&descriptor.group, &descriptor.plural, &write.name))
+}
+
+async fn authorize(server: &Server, authenticated: Authenticated, info: &PathInfo) -> Result<Authorized> {
+    let user = authenticated.user().clone();
+    let target = Target {
+        group: &info.group,
+        version: &info.version,
+        resource: &info.resource,
+        subresource: &info.subresource,
+        namespace: &info.namespace,
+        name: &info.name,
+    };
+    let resource = info.is_resource.then_some(target);
+    let attributes = Attributes { user: &user, verb: info.verb, path: &info.path, resource };
+    server.authorizers.authorize(authenticated, &attributes).await
+}
+
+/// The client's, cut to a bound, or a new one.
+fn audit_id(head: &Parts) -> HeaderValue {
+    let given = head.headers.get(AUDIT_ID).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty());
+    let text = match given {
+        Some(id) => id.chars().take(AUDIT_ID_CHARS_MAX).collect(),
+        None => new_uid().to_string(),
+    };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
