@@ -108,7 +108,14 @@ impl Status {
     /// Code 200 with what was deleted.
     pub fn success(details: Details) -> Status {
         let message = String::new();
-        Status { code: 200, success: true, reason: Reason::Unknown, message, details: Some(Box::new(details)), continue_token: Str::default() }
+        Status {
+            code: 200,
+            success: true,
+            reason: Reason::Unknown,
+            message,
+            details: Some(Box::new(details)),
+            continue_token: Str::default(),
+        }
     }
 
     fn about(mut self, group: &str, kind: &str, name: &str) -> Status {

@@ -37,7 +37,9 @@ pub fn object(accepted: Accepted, descriptor: &Descriptor, code: u16, object: Va
     let mut served = form::to_served(descriptor, object);
     served.set("apiVersion", descriptor.api_version());
     served.set("kind", &descriptor.kind);
-    json_response(code, json::to_vec(&served))
+    let mut out = Vec::new();
+    form::encode_served_json(descriptor, &served, &mut out);
+    json_response(code, out)
 }
 
 /// Any tree that is already what the client sees.
@@ -128,7 +130,8 @@ fn bookmark(descriptor: &Descriptor, revision: u64, ends_initial_events: bool) -
     if ends_initial_events {
         metadata.set("annotations", value!({"k8s.io/initial-events-end": "true"}));
     }
-    let mut object = value!({"kind": (&descriptor.kind), "apiVersion": (descriptor.api_version()), "metadata": metadata});
+    let mut object =
+        value!({"kind": (&descriptor.kind), "apiVersion": (descriptor.api_version()), "metadata": metadata});
     // a bookmark is an object of the kind with nothing else set, in the form that such an object prints
     if codec::canonicalise(&descriptor.schema, descriptor.type_id, &mut object).is_err() {
         return value!({"kind": (&descriptor.kind), "apiVersion": (descriptor.api_version())});

@@ -82,8 +82,7 @@ fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Res
         _ => json::to_string(document),
     };
     let text = shown(&document);
-    let (object, strict) =
-        form::admit_served(descriptor, document).map_err(|why| patch_rejected(&text, &why.text))?;
+    let (object, strict) = form::admit_served(descriptor, document).map_err(|why| patch_rejected(&text, &why.text))?;
     unknown.extend(strict);
     attempt.check_strict(&unknown, |why| patch_rejected(&text, why))?;
     Ok((object, clears))

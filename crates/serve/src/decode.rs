@@ -85,7 +85,13 @@ pub struct DecodedWrite {
 }
 
 /// A create or update.
-pub fn object(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes, kind: WriteKind) -> Result<DecodedWrite> {
+pub fn object(
+    route: &Route,
+    query: &Query,
+    headers: &HeaderMap,
+    body: &Bytes,
+    kind: WriteKind,
+) -> Result<DecodedWrite> {
     let descriptor = route.descriptor();
     let format = format_of(headers, descriptor.protobuf)?;
     let options = WriteOptions::parse(query, kind)?;
@@ -144,8 +150,8 @@ fn typed_object(
     let actual = actual_kind(&api_version, &kind, expected);
     check_kind(route, &actual, expected)?;
     let decoded = match format {
-        Format::Json => codec::decode_json(schema, ty, body),
-        Format::Yaml | Format::Protobuf => codec::decode_json(schema, ty, body),
+        Format::Json | Format::Yaml => codec::decode_json(schema, ty, body),
+        Format::Protobuf => codec::decode_protobuf(schema, ty, body),
     };
     match decoded {
         Ok(decoded) => Ok((decoded.value, decoded.strict)),
@@ -156,7 +162,8 @@ fn typed_object(
 
 fn kind_of(format: Format, body: &[u8]) -> std::result::Result<(Str, Str), DecodeError> {
     match format {
-        Format::Json | Format::Yaml | Format::Protobuf => codec::kind_of_json(body),
+        Format::Json | Format::Yaml => codec::kind_of_json(body),
+        Format::Protobuf => codec::kind_of_protobuf(body),
     }
 }
 
@@ -238,10 +245,15 @@ pub fn check_name(route: &Route, object: &Value) -> Result<()> {
         let why = format!("the name of the object ({own}) does not match the name on the URL ({})", info.name);
         return Err(Status::bad_request(why));
     }
-    if !info.namespace.is_empty() && route.descriptor().namespaced && !namespace.is_empty() && namespace != info.namespace
+    if !info.namespace.is_empty()
+        && route.descriptor().namespaced
+        && !namespace.is_empty()
+        && namespace != info.namespace
     {
         let on_request = &info.namespace;
-        let why = format!("the namespace of the object ({namespace}) does not match the namespace on the request ({on_request})");
+        let why = format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({on_request})"
+        );
         return Err(Status::bad_request(why));
     }
     Ok(())

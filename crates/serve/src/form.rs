@@ -2,13 +2,21 @@
 
 use bytes::Bytes;
 use codec::DecodeError;
-use meta::{Reason, Result, Status, Value};
+use meta::{Reason, Result, Status, Value, json};
 use resource::Descriptor;
+
+/// What begins protobuf as Kubernetes stores it.
+const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
 
 /// Stored bytes as a tree in the storage version, without resourceVersion. The error is for the log.
 pub fn decode_stored(descriptor: &Descriptor, bytes: &[u8]) -> std::result::Result<Value, String> {
     let (schema, ty) = (&descriptor.schema, descriptor.storage_type_id);
-    codec::decode_json(schema, ty, bytes).map(|decoded| decoded.value).map_err(|why| why.text)
+    let decoded = if bytes.starts_with(PROTOBUF_MAGIC) {
+        codec::decode_protobuf(schema, ty, bytes)
+    } else {
+        codec::decode_json(schema, ty, bytes)
+    };
+    decoded.map(|decoded| decoded.value).map_err(|why| why.text)
 }
 
 /// A stored object as a tree in the storage version, with its resourceVersion. 500 when it cannot be read.
@@ -29,13 +37,28 @@ pub fn encode_stored(descriptor: &Descriptor, object: &Value) -> Result<Bytes> {
     metadata.remove("selfLink");
     object.set("apiVersion", descriptor.storage.api_version());
     object.set("kind", &descriptor.storage.kind);
-    Ok(meta::json::to_vec(&object).into())
+    let mut out = Vec::new();
+    if descriptor.stored_as_json {
+        json::write(&object, &mut out);
+    } else {
+        codec::encode_protobuf(&descriptor.schema, descriptor.storage_type_id, &descriptor.storage, &object, &mut out);
+    }
+    Ok(out.into())
 }
 
 /// Brings an object in the storage version into canonical form after hooks or admission changed it.
 pub fn canonicalise_stored(descriptor: &Descriptor, object: &mut Value) -> Result<()> {
     let found = codec::canonicalise(&descriptor.schema, descriptor.storage_type_id, object);
     found.map(drop).map_err(|why| Status::internal(why.text))
+}
+
+/// Appends the JSON of an object in the served version, as upstream orders it.
+pub fn encode_served_json(descriptor: &Descriptor, served: &Value, out: &mut Vec<u8>) {
+    if descriptor.stored_as_json {
+        json::write(served, out);
+    } else {
+        codec::encode_json(&descriptor.schema, descriptor.type_id, served, out);
+    }
 }
 
 /// Storage version → served version.

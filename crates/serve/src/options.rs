@@ -42,7 +42,11 @@ impl ListOptions {
             send_initial_events: query.maybe_flag("sendInitialEvents"),
         };
         let mut errs = ErrorList::new();
-        if watch { options.validate_watch(&mut errs) } else { options.validate_list(&mut errs) }
+        if watch {
+            options.validate_watch(&mut errs)
+        } else {
+            options.validate_list(&mut errs)
+        }
         invalid("ListOptions", errs)?;
         Ok(options)
     }

@@ -155,7 +155,10 @@ mod tests {
         ] {
             let i = resolve(method, uri);
             let got = if i.is_resource {
-                format!("{} {}|{}|{}|{}|{}|{}", i.verb, i.group, i.version, i.namespace, i.resource, i.name, i.subresource)
+                format!(
+                    "{} {}|{}|{}|{}|{}|{}",
+                    i.verb, i.group, i.version, i.namespace, i.resource, i.name, i.subresource
+                )
             } else {
                 format!("{} ||||", i.verb)
             };

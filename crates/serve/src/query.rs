@@ -86,7 +86,10 @@ mod tests {
         let parsed = |text| parse_revision(text).err().unwrap_or_default();
         assert_eq!(parsed("1.5"), "strconv.ParseUint: parsing \"1.5\": invalid syntax");
         assert_eq!(parsed("-1"), "strconv.ParseUint: parsing \"-1\": invalid syntax");
-        assert_eq!(parsed("99999999999999999999"), "strconv.ParseUint: parsing \"99999999999999999999\": value out of range");
+        assert_eq!(
+            parsed("99999999999999999999"),
+            "strconv.ParseUint: parsing \"99999999999999999999\": value out of range"
+        );
         assert_eq!(parse_revision("12"), Ok(12));
     }
 }

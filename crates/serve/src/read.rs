@@ -19,7 +19,8 @@ const EXPIRED_REVISION: &str = "The resourceVersion for the provided list is too
 /// One object; 404 when it is not there.
 pub async fn get(server: &Server, route: &Route, query: &Query) -> Result<Arc<Object>> {
     let text = query.text("resourceVersion");
-    let revision = parse_revision(text).map_err(|why| Status::failure(500, Reason::Unknown, revision_text(text, &why)))?;
+    let revision =
+        parse_revision(text).map_err(|why| Status::failure(500, Reason::Unknown, revision_text(text, &why)))?;
     wait_for(server, revision).await?;
     let key = route.endpoint.key(&route.info.namespace, &route.info.name);
     let d = route.descriptor();
@@ -36,7 +37,7 @@ pub async fn wait_for(server: &Server, revision: u64) -> Result<()> {
         return Ok(());
     }
     match tokio::time::timeout(server.settings.revision_wait, server.store.wait_for(revision)).await {
-        Ok(()) => Ok(()),
+        Ok(waited) => waited.map_err(|why| crate::write::store_failure(&why, "")),
         Err(_) => Err(too_large(revision, server.store.revision())),
     }
 }
@@ -160,7 +161,12 @@ pub async fn list(server: &Server, route: &Route, options: &ListOptions) -> Resu
     {
         let found = place.snapshot.get(&endpoint.key(namespace, name)).filter(|object| selection.selects(object));
         let objects = found.into_iter().cloned().collect();
-        return Ok(Page { revision: place.snapshot.revision(), objects, continue_token: String::new(), remaining: None });
+        return Ok(Page {
+            revision: place.snapshot.revision(),
+            objects,
+            continue_token: String::new(),
+            remaining: None,
+        });
     }
     Ok(page(&place, &prefix, &selection, limit))
 }

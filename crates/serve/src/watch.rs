@@ -25,7 +25,10 @@ pub enum Change {
     Modified(Arc<Object>),
     /// The last state that was selected, and the revision at which it ceased to be.
     Deleted(Arc<Object>, u64),
-    Bookmark { revision: u64, ends_initial_events: bool },
+    Bookmark {
+        revision: u64,
+        ends_initial_events: bool,
+    },
     Error(Status),
 }
 
@@ -52,7 +55,8 @@ pub async fn open(server: &Arc<Server>, route: &Route, options: &ListOptions) ->
         parse_revision(text).map_err(|why| Status::failure(500, Reason::Unknown, revision_text(text, &why)))?;
     let initial = options.send_initial_events.unwrap_or(revision == 0);
     let mut namespace = route.info.namespace.as_str();
-    if let Some(wanted) = selection.exact_namespace().filter(|_| namespace.is_empty() && endpoint.descriptor.namespaced) {
+    if let Some(wanted) = selection.exact_namespace().filter(|_| namespace.is_empty() && endpoint.descriptor.namespaced)
+    {
         namespace = wanted;
     }
     let prefix = endpoint.namespace_prefix(namespace);
@@ -82,7 +86,8 @@ pub async fn open(server: &Arc<Server>, route: &Route, options: &ListOptions) ->
     let now = Instant::now();
     let period = server.settings.bookmark_period;
     let first = period.min(timeout.saturating_sub(BOOKMARK_BEFORE_END));
-    let bookmarks = (options.bookmarks && timeout >= BOOKMARK_STREAM_MIN).then(|| Bookmarks { next: now + first, period });
+    let bookmarks =
+        (options.bookmarks && timeout >= BOOKMARK_STREAM_MIN).then(|| Bookmarks { next: now + first, period });
     Ok(Watch { selection, waiting, cursor, deadline: now + timeout, bookmarks })
 }
 
@@ -163,7 +168,9 @@ impl Selection {
         match (before, after) {
             (None, Some(object)) => Some(Change::Added(object.clone())),
             (Some(_), Some(object)) => Some(Change::Modified(object.clone())),
-            (Some(_), None) if event.kind == Kind::Delete => Some(Change::Deleted(event.object.clone(), event.revision)),
+            (Some(_), None) if event.kind == Kind::Delete => {
+                Some(Change::Deleted(event.object.clone(), event.revision))
+            }
             (Some(object), None) => Some(Change::Deleted(object.clone(), event.revision)),
             (None, None) => None,
         }

@@ -509,7 +509,8 @@ impl Commit<'_> {
             return self.done(200, object, !by_update);
         }
         let hooks = &d.hooks;
-        let mut ops = vec![Op::Delete { key: old.object.key.to_string(), expect: Expect::Revision(old.object.revision) }];
+        let mut ops =
+            vec![Op::Delete { key: old.object.key.to_string(), expect: Expect::Revision(old.object.revision) }];
         let planned = self.with_context(now, |ctx| hooks.plan_side_writes(ctx, None, Some(&old.value)))?;
         ops.extend(self.side_ops(&planned)?);
         match self.server.store.commit(ops).await {
