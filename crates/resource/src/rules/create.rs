@@ -71,5 +71,7 @@ pub(super) fn invalid(descriptor: &Descriptor, object: &Value, errs: ErrorList) 
     if errs.is_empty() {
         return Ok(());
     }
-    Err(Status::invalid(&descriptor.group, &descriptor.kind, object["metadata"]["name"].str(), errs))
+    // upstream names the kind of the storage's group: an Event's is always core
+    let kind = &descriptor.storage;
+    Err(Status::invalid(&kind.group, &kind.kind, object["metadata"]["name"].str(), errs))
 }

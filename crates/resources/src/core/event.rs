@@ -1,8 +1,9 @@
 //! Event: what happened to an object. Stored once, served as core/v1 and as events.k8s.io/v1.
 
+use crate::rules::{immutable, shown};
 use crate::{cells, columns};
-use meta::field::{ErrorList, Path};
-use meta::{Str, Value};
+use meta::field::{ErrorList, Path, Shown};
+use meta::{Str, Value, name};
 use resource::{Context, DefaultGc, Descriptor, Hooks, NameRule, SelectValue, Strategy};
 use schema::Schema;
 use std::sync::Arc;
@@ -85,11 +86,146 @@ pub struct Event {
     pub newer: bool,
 }
 
+const NAME_LENGTH_MAX: usize = 128;
+const MESSAGE_LENGTH_MAX: usize = 1024;
+
+/// What an update through events.k8s.io may not change, in upstream's order; `reason` is checked twice there.
+const IMMUTABLE: [&str; 14] = [
+    "involvedObject",
+    "reason",
+    "message",
+    "source",
+    "firstTimestamp",
+    "lastTimestamp",
+    "count",
+    "reason",
+    "type",
+    "eventTime",
+    "action",
+    "related",
+    "reportingComponent",
+    "reportingInstance",
+];
+
 impl Hooks for Event {
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
-        let time = Path::new("eventTime");
-        if self.newer && object["eventTime"].is_null() {
-            errs.required(&time, "");
+        self.validate_legacy(object, errs);
+        if self.newer {
+            resource::rules::validate_metadata(object, true, NameRule::Subdomain, errs);
+            validate_series(object, errs);
+            validate_newer(object, errs);
+        }
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        self.validate_legacy(object, errs);
+        if !self.newer {
+            return;
+        }
+        if object["series"] != old["series"] {
+            validate_series(object, errs);
+        }
+        for field in IMMUTABLE {
+            let path = match field {
+                "reportingComponent" => Path::new("reportingController"),
+                other => Path::new(other),
+            };
+            if immutable::same(&object[field], &old[field]) {
+                continue;
+            }
+            let shown = match field {
+                "involvedObject" | "related" if !object[field].is_null() => {
+                    shown::internal("io.k8s.api.core.v1.ObjectReference", &object[field])
+                }
+                "source" => shown::internal("io.k8s.api.core.v1.EventSource", &object[field]),
+                "count" => Shown(object[field].int().to_string()),
+                "eventTime" | "firstTimestamp" | "lastTimestamp" | "related" => Shown::from(&object[field]),
+                _ => Shown::from(object[field].str()),
+            };
+            errs.invalid(&path, shown, immutable::MESSAGE);
+        }
+    }
+}
+
+impl Event {
+    /// What holds for events of both groups.
+    fn validate_legacy(&self, object: &Value, errs: &mut ErrorList) {
+        let namespace = object["metadata"]["namespace"].str();
+        let involved = object["involvedObject"]["namespace"].str();
+        let path = Path::new("involvedObject").child("namespace");
+        if object["eventTime"].is_null() {
+            let agrees = match involved {
+                "" => namespace.is_empty() || namespace == "default",
+                _ => namespace == involved,
+            };
+            if !agrees {
+                errs.invalid(&path, involved, "does not match event.namespace");
+            }
+        } else {
+            if involved.is_empty() && namespace != "default" && namespace != "kube-system" {
+                errs.invalid(&path, involved, "does not match event.namespace");
+            }
+            self.validate_reporter(object, errs);
+        }
+        errs.invalid_each(&Path::new("namespace"), namespace, name::dns1123_subdomain(namespace));
+    }
+
+    fn validate_reporter(&self, object: &Value, errs: &mut ErrorList) {
+        let path = Path::new(if self.newer { "reportingController" } else { "reportingComponent" });
+        let reporter = object["reportingComponent"].str();
+        if reporter.is_empty() {
+            errs.required(&path, "");
+        }
+        errs.invalid_each(&path, reporter, name::qualified_name(reporter));
+        for (field, required, max) in [
+            ("reportingInstance", true, NAME_LENGTH_MAX),
+            ("action", true, NAME_LENGTH_MAX),
+            ("reason", true, NAME_LENGTH_MAX),
+            ("message", false, MESSAGE_LENGTH_MAX),
+        ] {
+            let text = object[field].str();
+            if required && text.is_empty() {
+                errs.required(&Path::new(field), "");
+            }
+            if text.len() > max {
+                errs.invalid(&Path::new(field), "", &format!("can have at most {max} characters"));
+            }
+        }
+    }
+}
+
+fn validate_series(object: &Value, errs: &mut ErrorList) {
+    let series = &object["series"];
+    if series.is_null() {
+        return;
+    }
+    let path = Path::new("series");
+    if series["count"].int() < 2 {
+        errs.invalid(&path.child("count"), "", "should be at least 2");
+    }
+    if series["lastObservedTime"].is_null() {
+        errs.required(&path.child("lastObservedTime"), "");
+    }
+}
+
+/// What creation through events.k8s.io demands besides.
+fn validate_newer(object: &Value, errs: &mut ErrorList) {
+    if object["eventTime"].is_null() {
+        errs.required(&Path::new("eventTime"), "");
+    }
+    let kind = object["type"].str();
+    if kind != "Normal" && kind != "Warning" {
+        errs.invalid(&Path::new("type"), "", &format!("has invalid value: {kind}"));
+    }
+    let source = &object["source"];
+    for (field, set) in [
+        ("firstTimestamp", !object["firstTimestamp"].is_null()),
+        ("lastTimestamp", !object["lastTimestamp"].is_null()),
+        ("count", object["count"].int() != 0),
+        ("source", !source["component"].is_empty() || !source["host"].is_empty()),
+    ] {
+        if set {
+            errs.invalid(&Path::new(field), "", "needs to be unset");
         }
     }
 }

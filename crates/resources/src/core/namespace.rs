@@ -1,7 +1,10 @@
 //! Namespace: a scope for names. Deleted in two steps, through spec.finalizers.
 
+use crate::rules::finalizer;
 use crate::{cells, columns};
-use resource::{Descriptor, Hooks, NameRule, Strategy, Verb};
+use meta::field::{ErrorList, Path};
+use meta::{Value, value};
+use resource::{Context, Descriptor, Hooks, NameRule, Strategy, Verb};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             delete_returns_object: true,
             name: NameRule::Label,
             reset_on_create: &["status"],
-            keep_on_update: &["status"],
+            keep_on_update: &["spec.finalizers", "status"],
             reset_fields: &["status"],
             ..Strategy::default()
         })
@@ -36,14 +39,90 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     })
 }
 
+/// In spec.finalizers: the namespace's content is not gone yet.
+const FINALIZER: &str = "kubernetes";
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 struct Namespace;
 
-impl Hooks for Namespace {}
+fn default(object: &mut Value) {
+    if object["status"]["phase"].is_empty() {
+        object.entry("status").set("phase", "Active");
+    }
+    let name = object["metadata"]["name"].clone();
+    if !name.is_empty() {
+        object.entry("metadata").entry("labels").set(NAME_LABEL, name);
+    }
+}
+
+impl Hooks for Namespace {
+    fn default(&self, object: &mut Value) {
+        default(object);
+    }
+
+    fn prepare_create(&self, _ctx: &Context, object: &mut Value) {
+        let finalizers = object.entry("spec").entry("finalizers").array_mut();
+        if !finalizers.iter().any(|f| f.str() == FINALIZER) {
+            finalizers.push(FINALIZER.into());
+        }
+        object.set("status", value!({"phase": "Active"}));
+        default(object);
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        let path = Path::new("spec").child("finalizers");
+        for name in object["spec"]["finalizers"].items() {
+            finalizer::validate(name.str(), &path, errs);
+        }
+    }
+
+    fn validate_update(&self, _ctx: &Context, _object: &Value, _old: &Value, _errs: &mut ErrorList) {}
+
+    fn prepare_delete(&self, _ctx: &Context, object: &mut Value) {
+        object.entry("status").set("phase", "Terminating");
+    }
+
+    fn holds(&self, object: &Value) -> bool {
+        !object["spec"]["finalizers"].is_empty()
+    }
+}
 
 struct NamespaceStatus;
 
-impl Hooks for NamespaceStatus {}
+impl Hooks for NamespaceStatus {
+    fn default(&self, object: &mut Value) {
+        default(object);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, _old: &Value, errs: &mut ErrorList) {
+        // upstream writes the Go name of the field
+        let path = Path::new("status").child("Phase");
+        let phase = object["status"]["phase"].str();
+        let deleting = !object["metadata"]["deletionTimestamp"].is_null();
+        if !deleting && phase != "Active" {
+            errs.invalid(&path, phase, "may only be 'Active' if `deletionTimestamp` is empty");
+        }
+        if deleting && phase != "Terminating" {
+            errs.invalid(&path, phase, "may only be 'Terminating' if `deletionTimestamp` is not empty");
+        }
+    }
+}
 
 struct NamespaceFinalize;
 
-impl Hooks for NamespaceFinalize {}
+impl Hooks for NamespaceFinalize {
+    fn default(&self, object: &mut Value) {
+        default(object);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, _old: &Value, errs: &mut ErrorList) {
+        let path = Path::new("spec").child("finalizers");
+        for (i, name) in object["spec"]["finalizers"].items().iter().enumerate() {
+            finalizer::validate(name.str(), &path.index(i), errs);
+        }
+    }
+
+    fn holds(&self, object: &Value) -> bool {
+        !object["spec"]["finalizers"].is_empty()
+    }
+}

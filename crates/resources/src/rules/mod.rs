@@ -1,8 +1,11 @@
 //! Rules on parts that objects of many kinds have.
 
+pub mod base64;
 pub mod cidr;
+pub mod finalizer;
 pub mod immutable;
 pub mod ip;
 pub mod label_selector;
 pub mod port;
 pub mod quantity;
+pub mod shown;

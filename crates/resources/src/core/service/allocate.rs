@@ -133,7 +133,9 @@ fn check_address(settings: &Settings, ctx: &Context, family: &str, address: &str
     let Some(range) = ranges.iter().find(|range| range.contains(parsed)) else {
         return Err("the provided network does not match the current range".into());
     };
-    if !range.is_usable(parsed) {
+    // what a dry run was given stands for an address that is chosen later
+    let placeholder = ctx.dry_run && parsed == range.network();
+    if !placeholder && !range.is_usable(parsed) {
         return Err(format!("the provided IP ({parsed}) is not in the valid range. The range of valid IPs is {range}"));
     }
     if is_taken(ctx, &parsed.to_string()) {
@@ -176,13 +178,15 @@ fn ports_of(object: &Value) -> impl Iterator<Item = i64> {
 /// Node ports of one attempt: those of other services and those given so far.
 struct Ports<'a> {
     settings: &'a Settings,
+    dry_run: bool,
     taken: BTreeSet<i64>,
 }
 
 impl Ports<'_> {
     fn reserve(&mut self, port: i64) -> std::result::Result<(), String> {
         let (first, last) = self.settings.node_ports;
-        if !(i64::from(first)..=i64::from(last)).contains(&port) {
+        // upstream's dry run does not look at the range
+        if !self.dry_run && !(i64::from(first)..=i64::from(last)).contains(&port) {
             return Err(format!("provided port is not in the valid range. The range of valid ports is {first}-{last}"));
         }
         if !self.taken.insert(port) {
@@ -193,6 +197,12 @@ impl Ports<'_> {
 
     fn next(&mut self, random: &mut Random) -> Option<i64> {
         let (first, last) = self.settings.node_ports;
+        if self.dry_run {
+            // as upstream: ports that nobody can have, counted up
+            let port = self.taken.last().copied().unwrap_or(0).max(i64::from(last) + 1) + 1;
+            self.taken.insert(port);
+            return Some(port);
+        }
         let size = u64::from(last.saturating_sub(first)) + 1;
         let band = lower_band(size, 32, 128);
         let upper = size - band;
@@ -219,7 +229,7 @@ fn allocate_node_ports(
     let (name, namespace) = (object["metadata"]["name"].clone(), object["metadata"]["namespace"].clone());
     let services = ctx.reader.list("", "services", "");
     let others = services.iter().filter(|s| s["metadata"]["name"] != name || s["metadata"]["namespace"] != namespace);
-    let mut ports = Ports { settings, taken: others.flat_map(ports_of).collect() };
+    let mut ports = Ports { settings, dry_run: ctx.dry_run, taken: others.flat_map(ports_of).collect() };
     let wants_ports = super::needs_node_port(object);
     let wants_health_check = needs_health_check_node_port(object);
     let spec = object.entry("spec");

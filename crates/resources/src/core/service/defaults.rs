@@ -15,7 +15,7 @@ pub fn default(object: &mut Value) {
     if externally_accessible && spec["externalTrafficPolicy"].is_empty() {
         spec.set("externalTrafficPolicy", "Cluster");
     }
-    if super::needs_cluster_ip(object) {
+    if super::is_in_cluster(object) {
         object.entry("spec").set_default("internalTrafficPolicy", "Cluster");
     }
     if object["spec"]["type"].str() != "LoadBalancer" {

@@ -120,7 +120,12 @@ fn has_type(object: &Value, types: &[&str]) -> bool {
     types.contains(&object["spec"]["type"].str())
 }
 
+/// Unknown types too, which validation refuses.
 fn needs_cluster_ip(object: &Value) -> bool {
+    !has_type(object, &["ExternalName"])
+}
+
+fn is_in_cluster(object: &Value) -> bool {
     has_type(object, &["ClusterIP", "NodePort", "LoadBalancer"])
 }
 

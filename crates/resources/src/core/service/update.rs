@@ -56,7 +56,7 @@ pub fn normalize_cluster_ips(object: &mut Value, old: Option<&Value>) {
     };
     let stored = &old["spec"];
     let same_ip = same(&stored["clusterIP"], &spec["clusterIP"]);
-    if !stored["clusterIPs"].is_empty() && spec["clusterIPs"].is_empty() && same_ip {
+    if !stored["clusterIPs"].is_empty() && spec["clusterIPs"].is_empty() {
         spec.set("clusterIPs", &stored["clusterIPs"]);
     }
     if same_ip || !same(&stored["clusterIPs"], &spec["clusterIPs"]) {

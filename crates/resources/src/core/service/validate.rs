@@ -333,7 +333,7 @@ fn validate_traffic(object: &Value, path: &Path, errs: &mut ErrorList) {
     }
     let at = path.child("internalTrafficPolicy");
     match spec["internalTrafficPolicy"].as_str() {
-        None if super::needs_cluster_ip(object) => errs.required(&at, ""),
+        None if super::is_in_cluster(object) => errs.required(&at, ""),
         Some(policy) if !POLICIES.contains(&policy) => errs.not_supported(&at, policy, POLICIES),
         _ => {}
     }
