@@ -15,6 +15,7 @@ pub use groups::Service;
 
 use groups::Group;
 use meta::Value;
+use openapi::Form;
 use resource::Descriptor;
 use std::sync::Arc;
 
@@ -73,7 +74,13 @@ impl Documents {
     }
     /// `GET /openapi/v2` as JSON: a few MB, made anew on each call.
     pub fn openapi_v2(&self) -> Document {
-        Document::of(openapi::v2::document(&self.source()))
+        Document::of(openapi::v2::document(&self.source(), Form::Json))
+    }
+
+    /// `GET /openapi/v2` as gnostic's protobuf, `application/com.github.proto-openapi.spec.v2.v1.0+protobuf` (also written with
+    /// `@` before `v1.0`). Its ETag is that of the JSON form.
+    pub fn openapi_v2_protobuf(&self) -> Vec<u8> {
+        openapi::v2::document(&self.source(), Form::Protobuf)
     }
 
     /// `GET /openapi/v3`: where the documents of the group versions are. Makes each once for its hash.
@@ -81,7 +88,9 @@ impl Documents {
         let source = self.source();
         let mut paths = Value::object();
         for key in openapi::v3::keys(&source) {
-            let hash = openapi::v3::document(&source, &key).map(|bytes| document::etag(&bytes)).unwrap_or_default();
+            let hash = openapi::v3::document(&source, &key, Form::Json)
+                .map(|bytes| document::etag(&bytes))
+                .unwrap_or_default();
             paths.entry(&key).set("serverRelativeURL", format!("/openapi/v3/{key}?hash={hash}"));
         }
         let mut index = Value::object();
@@ -91,7 +100,12 @@ impl Documents {
 
     /// `GET /openapi/v3/{key}` as JSON, e.g. "apis/apps/v1"; `None` when there is no such document. Its `etag` is the hash that the index has.
     pub fn openapi_v3(&self, key: &str) -> Option<Document> {
-        openapi::v3::document(&self.source(), key).map(Document::of)
+        openapi::v3::document(&self.source(), key, Form::Json).map(Document::of)
+    }
+
+    /// `GET /openapi/v3/{key}` as gnostic's protobuf, `application/com.github.proto-openapi.spec.v3.v1.0+protobuf`.
+    pub fn openapi_v3_protobuf(&self, key: &str) -> Option<Vec<u8>> {
+        openapi::v3::document(&self.source(), key, Form::Protobuf)
     }
 
     fn source(&self) -> openapi::Source<'_> {

@@ -2,6 +2,7 @@
 //! ways to write that down, [`gnostic`] turns either into its protobuf form.
 
 mod definitions;
+mod gnostic;
 mod names;
 mod operation;
 mod parameters;
@@ -19,6 +20,32 @@ pub(crate) struct Source<'a> {
     pub descriptors: &'a [Arc<Descriptor>],
     pub groups: &'a [Group],
     pub descriptions: Descriptions,
+}
+
+/// How a document is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Json,
+    /// Gnostic's messages.
+    Protobuf,
+}
+
+impl Form {
+    /// Appends one part of a document to its section: a JSON member, or a map entry in field `number`. Parts are written
+    /// as they come, so that no tree of the whole is ever built.
+    fn add(self, number: u32, key: &str, value: &meta::Value, encode: gnostic::Encode, out: &mut Vec<u8>) {
+        match self {
+            Form::Protobuf => gnostic::named(number, key, value, encode, out),
+            Form::Json => {
+                if !out.is_empty() {
+                    out.push(b',');
+                }
+                meta::json::write_string(key, out);
+                out.push(b':');
+                meta::json::write(value, out);
+            }
+        }
+    }
 }
 
 /// Upstream's `info`: the version without patch.

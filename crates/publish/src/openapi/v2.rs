@@ -3,38 +3,52 @@
 use super::definitions::{Definitions, Version};
 use super::operation::{Body, Content, Operation, Path, reason};
 use super::parameters::Parameter;
-use super::{Source, bearer_token, info, paths};
+use super::{Form, Source, bearer_token, gnostic, info, paths};
 use meta::{Value, json, value};
 use std::collections::BTreeMap;
 
-/// The whole document as JSON.
-pub(crate) fn document(source: &Source) -> Vec<u8> {
+/// The whole document.
+pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
     let builtin = schema::builtin();
     let mut shared = SharedParameters::default();
-    let mut definitions = Definitions::default();
-    let mut out = b"{\"swagger\":\"2.0\",\"info\":".to_vec();
-    json::write(&info(), &mut out);
-    let mut writer = Members::open(&mut out, "paths");
+    let mut needed = Definitions::default();
+    let (mut paths, mut definitions, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
     for (key, list) in all_paths(source) {
         for path in &list {
-            need(&mut definitions, source, &builtin, path, &key);
-            writer.member(&path.path, &write_path(path, &mut shared));
+            need(&mut needed, source, &builtin, path, &key);
+            form.add(2, &path.path, &write_path(path, &mut shared), gnostic::v2::path, &mut paths);
         }
     }
-    writer.close();
-    let mut writer = Members::open(&mut out, "definitions");
-    for (name, definition) in &definitions.found {
-        writer.member(name, &definition.write(Version::V2, &source.descriptions, None));
+    for (name, definition) in &needed.found {
+        let written = definition.write(Version::V2, &source.descriptions, None);
+        form.add(1, name, &written, gnostic::v2::schema, &mut definitions);
     }
-    writer.close();
-    let mut writer = Members::open(&mut out, "parameters");
     for (name, parameter) in &shared.found {
-        writer.member(name, parameter);
+        form.add(1, name, parameter, gnostic::v2::parameter, &mut parameters);
     }
-    writer.close();
-    out.extend(b",\"securityDefinitions\":");
-    json::write(&value!({"BearerToken": (bearer_token())}), &mut out);
-    out.extend(b",\"security\":[{\"BearerToken\":[]}]}");
+    let security = value!({"BearerToken": (bearer_token())});
+    let mut out = Vec::new();
+    match form {
+        Form::Protobuf => {
+            gnostic::v2::head(&info(), &mut out);
+            gnostic::bytes(gnostic::v2::PATHS, &paths, &mut out);
+            gnostic::bytes(gnostic::v2::DEFINITIONS, &definitions, &mut out);
+            gnostic::bytes(gnostic::v2::PARAMETERS, &parameters, &mut out);
+            gnostic::v2::security(&security, &mut out);
+        }
+        Form::Json => {
+            out.extend(b"{\"swagger\":\"2.0\",\"info\":");
+            json::write(&info(), &mut out);
+            for (name, members) in [("paths", paths), ("definitions", definitions), ("parameters", parameters)] {
+                out.extend(format!(",\"{name}\":{{").as_bytes());
+                out.extend(members);
+                out.push(b'}');
+            }
+            out.extend(b",\"securityDefinitions\":");
+            json::write(&security, &mut out);
+            out.extend(b",\"security\":[{\"BearerToken\":[]}]}");
+        }
+    }
     out
 }
 
@@ -205,33 +219,4 @@ fn short_hash(text: &[u8]) -> String {
     let step = |hash: u64, byte: &u8| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte);
     let bits = text.iter().fold(0xcbf2_9ce4_8422_2325, step) >> 16;
     (0..8).rev().map(|i| char::from(ALPHABET[(bits >> (6 * i)) as usize & 63])).collect()
-}
-
-/// Writes the members of one object of the document as they come, so that no tree of the whole is ever built.
-pub(super) struct Members<'a> {
-    out: &'a mut Vec<u8>,
-    first: bool,
-}
-
-impl<'a> Members<'a> {
-    /// `,"name":{`.
-    pub fn open(out: &'a mut Vec<u8>, name: &str) -> Members<'a> {
-        out.push(b',');
-        json::write_string(name, out);
-        out.extend(b":{");
-        Members { out, first: true }
-    }
-
-    pub fn member(&mut self, key: &str, value: &Value) {
-        if !std::mem::replace(&mut self.first, false) {
-            self.out.push(b',');
-        }
-        json::write_string(key, self.out);
-        self.out.push(b':');
-        json::write(value, self.out);
-    }
-
-    pub fn close(self) {
-        self.out.push(b'}');
-    }
 }

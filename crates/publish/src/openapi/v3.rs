@@ -3,8 +3,8 @@
 use super::definitions::{Definitions, Version};
 use super::operation::{Content, Operation, Path, reason};
 use super::parameters::Parameter;
-use super::v2::{Members, references, write_action};
-use super::{Source, bearer_token, info, paths};
+use super::v2::{references, write_action};
+use super::{Form, Source, bearer_token, gnostic, info, paths};
 use meta::{Value, json, value};
 
 /// The keys of all documents, in order: "api/v1", "apis/apps", "version", …
@@ -23,38 +23,54 @@ pub(crate) fn keys(source: &Source) -> Vec<String> {
     keys
 }
 
-/// The document of a key as JSON; `None` when there is none.
-pub(crate) fn document(source: &Source, key: &str) -> Option<Vec<u8>> {
-    let paths = paths_of(source, key)?;
+/// The document of a key; `None` when there is none.
+pub(crate) fn document(source: &Source, key: &str, form: Form) -> Option<Vec<u8>> {
+    let list = paths_of(source, key)?;
     let builtin = schema::builtin();
-    let mut definitions = Definitions::default();
-    let mut out = b"{\"openapi\":\"3.0.0\",\"info\":".to_vec();
-    json::write(&info(), &mut out);
-    let mut writer = Members::open(&mut out, "paths");
-    for path in &paths {
+    let mut needed = Definitions::default();
+    let (mut paths, mut schemas) = (Vec::new(), Vec::new());
+    let own = group_version(key).unwrap_or_default();
+    for path in &list {
         for name in references(path) {
-            definitions.need(&builtin, &name);
-            for d in source
-                .descriptors
-                .iter()
-                .filter(|d| !d.protobuf && path.path.starts_with(&super::names::version_path(&d.group, &d.version)))
+            needed.need(&builtin, &name);
+            for d in source.descriptors.iter().filter(|d| !d.protobuf && own == (d.group.as_str(), d.version.as_str()))
             {
-                definitions.need(&d.schema, &name);
+                needed.need(&d.schema, &name);
             }
         }
-        writer.member(&path.path, &write_path(path));
+        form.add(1, &path.path, &write_path(path), gnostic::v3::path, &mut paths);
     }
-    writer.close();
-    out.extend(b",\"components\":{\"securitySchemes\":");
-    json::write(&value!({"BearerToken": (bearer_token())}), &mut out);
-    if !definitions.found.is_empty() {
-        let mut writer = Members::open(&mut out, "schemas");
-        for (name, definition) in &definitions.found {
-            writer.member(name, &definition.write(Version::V3, &source.descriptions, group_version(key)));
+    for (name, definition) in &needed.found {
+        let written = definition.write(Version::V3, &source.descriptions, group_version(key));
+        form.add(1, name, &written, gnostic::v3::schema, &mut schemas);
+    }
+    let security = value!({"BearerToken": (bearer_token())});
+    let mut out = Vec::new();
+    match form {
+        Form::Protobuf => {
+            gnostic::v3::head(&info(), &mut out);
+            gnostic::bytes(gnostic::v3::PATHS, &paths, &mut out);
+            let mut components = Vec::new();
+            gnostic::bytes(gnostic::v3::SCHEMAS, &schemas, &mut components);
+            gnostic::v3::security(&security, &mut components);
+            gnostic::bytes(gnostic::v3::COMPONENTS, &components, &mut out);
         }
-        writer.close();
+        Form::Json => {
+            out.extend(b"{\"openapi\":\"3.0.0\",\"info\":");
+            json::write(&info(), &mut out);
+            out.extend(b",\"paths\":{");
+            out.extend(paths);
+            out.extend(b"},\"components\":{");
+            if !schemas.is_empty() {
+                out.extend(b"\"schemas\":{");
+                out.extend(schemas);
+                out.extend(b"},");
+            }
+            out.extend(b"\"securitySchemes\":");
+            json::write(&security, &mut out);
+            out.extend(b"}}");
+        }
     }
-    out.extend(b"}}");
     Some(out)
 }
 
