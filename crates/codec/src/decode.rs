@@ -1,7 +1,7 @@
 //! Decoding request bodies, and bringing trees that patches and hooks made into canonical form.
 
 use crate::source::{Source, Tree};
-use crate::typed::{Abort, Walk};
+use crate::typed::{Abort, Walk, is_custom_kind};
 use meta::json::{Lexer, SyntaxError, Token, text_of};
 use meta::{Str, Value};
 use schema::{Schema, TypeId};
@@ -134,10 +134,22 @@ pub(crate) fn decode_tree(schema: &Schema, ty: TypeId, value: Value) -> Result<D
 
 fn finish<S: Source>(mut walk: Walk<S>, ty: TypeId) -> Result<Decoded, Abort> {
     let value = walk.root(ty)?;
+    if is_custom_kind(walk.schema.ty(ty)) {
+        order_custom(&mut walk.strict);
+    }
     match walk.saved {
         Some(error) => Err(Abort::Value(error)),
         None => Ok(Decoded { value, strict: walk.strict }),
     }
+}
+
+/// Upstream finds a custom resource's duplicates when it reads the body, then decodes the metadata, then prunes, which sorts.
+fn order_custom(strict: &mut [String]) {
+    strict.sort_by_cached_key(|finding| match finding.split_once(" field \"") {
+        Some(("duplicate", _)) => (0, String::new()),
+        Some((_, path)) if path.starts_with("metadata.") => (1, String::new()),
+        _ => (2, finding.clone()),
+    });
 }
 
 /// Brings a tree into canonical form, as a decode of its JSON would; returns the strict findings. On an error the tree is

@@ -1,12 +1,16 @@
 //! JSON text of objects, fields in the order in which upstream's types declare them.
 
 use crate::present::Present;
+use crate::typed::is_custom_kind;
 use meta::{Value, json};
 use schema::{Schema, SchemaOther, Shape, TypeId};
 
-/// Appends the compact JSON of an object: declared fields in their order, others after them. Custom resources, whose order is
-/// that of keys, are written by [`meta::json::write`].
+/// Appends the compact JSON of an object: declared fields in their order, others after them; those of custom resources in the order
+/// of their keys.
 pub fn encode_json(schema: &Schema, ty: TypeId, value: &Value, out: &mut Vec<u8>) {
+    if is_custom_kind(schema.ty(ty)) {
+        return json::write(value, out);
+    }
     write(schema, &Shape::Object(ty), value, out);
 }
 

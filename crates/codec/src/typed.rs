@@ -6,8 +6,11 @@ use crate::source::Source;
 use crate::zero::{fill, settle, zero};
 use meta::json::{SyntaxError, Token};
 use meta::{Map, Str, Value};
-use schema::{Field, Schema, SchemaOther, Shape, Type, TypeId};
+use schema::{Field, Presence, Schema, SchemaOther, Shape, Type, TypeId};
 use std::fmt;
+
+/// OpenAPI's name of the type of metadata.
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// Findings beyond this many are not kept, as upstream's decoder does.
 const STRICT_MAX: usize = 100;
@@ -67,6 +70,8 @@ impl At<'_> {
                     holder = None;
                     parent
                 }
+                // Upstream decodes a custom resource's metadata on its own.
+                At::Field(_, _, field) if is_custom(field) => break,
                 At::Field(parent, ty, field) => {
                     holder.get_or_insert(ty.go_name.as_str());
                     names.push(field.name.as_str());
@@ -79,7 +84,11 @@ impl At<'_> {
         holder.map(|holder| format!("{holder}.{}", names.join(".")))
     }
 
-    /// The innermost field, and how many lists or maps below it this is.
+    fn is_custom(&self) -> bool {
+        self.field().is_some_and(|(_, field)| is_custom(field))
+    }
+
+    /// The innermost field.
     fn field(&self) -> Option<(&Type, &Field)> {
         match self {
             At::Root => None,
@@ -87,6 +96,16 @@ impl At<'_> {
             At::Field(_, ty, field) => Some((ty, field)),
         }
     }
+}
+
+/// Whether a field is a custom resource's. What is there stays as it is, whatever its type: that is for validation to judge.
+pub(crate) fn is_custom(field: &Field) -> bool {
+    field.number == 0 && field.presence == Presence::Pointer
+}
+
+/// Whether a whole object is a custom resource.
+pub(crate) fn is_custom_kind(ty: &Type) -> bool {
+    ty.field("metadata").is_some_and(is_custom)
 }
 
 /// A decode under way.
@@ -99,11 +118,14 @@ pub(crate) struct Walk<'s, S> {
     pub(crate) saved: Option<String>,
     /// Within a value whose own unmarshaler upstream is not strict.
     lax: bool,
+    /// The type of metadata: the one part of a custom resource that is decoded by its type.
+    metadata: TypeId,
 }
 
 impl<'s, S: Source> Walk<'s, S> {
     pub(crate) fn new(schema: &'s Schema, source: S) -> Walk<'s, S> {
-        Walk { schema, source, strict: Vec::new(), saved: None, lax: false }
+        let metadata = schema.named(OBJECT_META).unwrap_or(TypeId(u32::MAX));
+        Walk { schema, source, strict: Vec::new(), saved: None, lax: false, metadata }
     }
 
     /// Decodes a whole object.
@@ -168,6 +190,7 @@ impl<'s, S: Source> Walk<'s, S> {
             (Shape::Object(id), Token::Object) => self.object(self.schema.ty(*id), at),
             (Shape::List(item), Token::Array) => self.list(item, at),
             (Shape::Map(item), Token::Object) => self.map(item, at),
+            _ if !matches!(shape, Shape::Object(id) if *id == self.metadata) && at.is_custom() => self.any(at),
             _ => self.wrong(token, shape, at),
         }
     }
@@ -284,7 +307,7 @@ impl<'s, S: Source> Walk<'s, S> {
         let mut items = Vec::new();
         while self.source.item(items.is_empty())? {
             let value = self.value(item, &At::Index(at, items.len()))?;
-            items.push(if value.is_null() { zero(self.schema, item) } else { value });
+            items.push(if value.is_null() && !at.is_custom() { zero(self.schema, item) } else { value });
         }
         Ok(Value::Array(items))
     }
@@ -295,7 +318,7 @@ impl<'s, S: Source> Walk<'s, S> {
         while let Some(key) = self.source.key(entries.is_empty())? {
             let key = Str::from(key);
             let value = self.value(item, &At::Key(at, &key))?;
-            entries.push((key, if value.is_null() { zero(self.schema, item) } else { value }));
+            entries.push((key, if value.is_null() && !at.is_custom() { zero(self.schema, item) } else { value }));
         }
         let (map, repeated) = Map::from_entries(entries);
         for key in repeated {

@@ -1,5 +1,6 @@
 //! Go's zero values and presence rules: what is in an object although nobody wrote it, and what is left out.
 
+use crate::typed::is_custom;
 use meta::{Map, Str, Value};
 use schema::{Field, Presence, Schema, Shape, Type};
 
@@ -41,7 +42,7 @@ fn unset(schema: &Schema, field: &Field) -> Value {
 /// The value as the field holds it: `None` when Go leaves it out. Null means unset, unless the field is `nullable`.
 pub(crate) fn settle(schema: &Schema, field: &Field, value: Value) -> Option<Value> {
     match (field.presence, &value) {
-        (_, Value::Null) if field.nullable => Some(value),
+        (_, Value::Null) if field.nullable || is_custom(field) => Some(value),
         (Presence::Pointer | Presence::OmitEmpty, Value::Null) => None,
         (Presence::Always | Presence::Nullable, Value::Null) => Some(unset(schema, field)),
         (Presence::OmitEmpty, _) if is_zero(&value, &field.shape) => None,
