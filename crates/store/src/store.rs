@@ -25,7 +25,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// The log on disk, at most; or four times what is stored, if that is more. What exceeds it is forgotten before its time.
     pub disk_log_bytes_max: u64,
-    /// Whether the store keeps house by the clock, in a thread of its own; otherwise the caller calls [`Store::tick`].
+    /// Whether the store keeps house by the clock, in a thread of its own. Without it the caller calls [`Store::tick`],
+    /// and the log on disk only grows.
     pub upkeep: bool,
 }
 
@@ -104,7 +105,7 @@ struct Progress {
 }
 
 /// What a transaction still waits for.
-enum Pending {
+pub(crate) enum Pending {
     Nothing,
     Durable(oneshot::Receiver<Result<(), Arc<str>>>),
     /// A conflict with something that is not durable: nobody may hear of it yet.
@@ -365,7 +366,7 @@ impl Core {
     }
 
     /// Checks and orders a transaction. With a log, its outcome may be told when what it waits for has happened.
-    fn submit(&self, ops: Vec<Op>) -> (Result<Committed, CommitError>, Pending) {
+    pub(crate) fn submit(&self, ops: Vec<Op>) -> (Result<Committed, CommitError>, Pending) {
         let mut head = self.lock_head();
         let outcome = head.apply(ops, now_seconds());
         let pending = match &outcome {

@@ -18,10 +18,8 @@ pub(crate) fn run(core: &Core, plan: Option<&LogPlan>) {
         if core.is_closing() {
             return;
         }
-        if core.options.upkeep {
-            expire(core, now_seconds());
-            core.compact_by_age(now_seconds());
-        }
+        expire(core, now_seconds());
+        core.compact_by_age(now_seconds());
         if let Some(plan) = plan {
             // Without space there is no prepared file and no checkpoint; the log says when it cannot go on.
             let _ = prepare_segment(plan, &|| core.is_closing());
@@ -47,7 +45,7 @@ fn expire(core: &Core, now_seconds: i64) {
 }
 
 /// A checkpoint costs a write of everything, so it is made when it frees at least as much.
-fn checkpoint_when_due(core: &Core, plan: &LogPlan) -> io::Result<()> {
+pub(crate) fn checkpoint_when_due(core: &Core, plan: &LogPlan) -> io::Result<()> {
     let closed = plan.segments.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let (_, published, _) = core.all_published();
     let stored: u64 = published.iter().map(|published| published.newest().bytes).sum();

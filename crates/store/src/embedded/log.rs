@@ -104,8 +104,9 @@ fn create_segment(
     store_id: u64,
     first: u64,
 ) -> io::Result<(String, Box<dyn File>)> {
-    let prepared = segments.prepared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let (from, file) = match prepared {
+    // Held until the file has its new name: the next one is prepared under the old name.
+    let mut prepared = segments.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+    let (from, file) = match prepared.take() {
         Some(file) => (PREPARED, file),
         None => ("segment.tmp", files.create("segment.tmp")?),
     };
@@ -119,20 +120,20 @@ fn create_segment(
 
 /// Makes a file of zeros for the next segment when there is none. Interrupted when `stop` says so.
 pub(crate) fn prepare_segment(log: &LogPlan, stop: &dyn Fn() -> bool) -> io::Result<()> {
-    const STEP: usize = 1 << 20;
     if !log.segments.wanted.load(Ordering::Relaxed)
         || log.segments.prepared.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     {
         return Ok(());
     }
     let file = log.files.create(PREPARED)?;
-    let zeros = vec![0; STEP];
+    let step = log.segment_bytes.min(1 << 20);
+    let zeros = vec![0; usize::try_from(step).unwrap_or(0)];
     let mut offset = 0;
     while offset < log.segment_bytes && !stop() {
         file.write_at(&zeros, offset)?;
         // In small portions: a large one would hold up the log's own syncs.
         file.sync()?;
-        offset += STEP as u64;
+        offset += step;
     }
     *log.segments.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     Ok(())

@@ -5,6 +5,8 @@
 //! (writers are not held up) and removes what they replace.
 
 mod checkpoint;
+#[cfg(test)]
+mod faults;
 mod files;
 mod frame;
 mod log;
@@ -43,7 +45,7 @@ impl Store {
     /// When another process has the directory, and when a file is damaged or is not one of this store's. An unfinished
     /// last write (a crash) is no damage: it was never acknowledged.
     pub fn open_embedded(directory: &Path, resources: Vec<Resource>, options: Options) -> io::Result<Store> {
-        open(Arc::new(Directory::lock(directory)?), resources, options)
+        Ok(open(Arc::new(Directory::lock(directory)?), resources, options)?.0)
     }
 
     /// Writes the newest state into a new file, from which [`restore`] makes a store. Does not hold up writers.
@@ -154,22 +156,24 @@ pub fn restore(backup: &Path, directory: &Path, revisions_skipped: u64) -> io::R
     files.sync()
 }
 
-pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<Store> {
+pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<(Store, LogPlan)> {
     let resources: BTreeMap<Str, Resource> = resources.into_iter().map(|r| (r.prefix.clone(), r)).collect();
     let (segment_bytes, log_bytes_max) = (options.segment_bytes, options.log_bytes_max);
     let recovered = Recovery { files, resources: &resources, segment_bytes, log_bytes_max }.run()?;
     let plan = recovered.log.plan();
     let (core, log) = core_of(recovered, resources, options);
     let core = Arc::new(core);
-    let flusher = {
+    let thread = |name: &str| std::thread::Builder::new().name(name.into());
+    let mut running = Vec::new();
+    running.push(thread("store-log").spawn({
         let core = core.clone();
-        std::thread::Builder::new().name("store-log".into()).spawn(move || write_batches(&core, log))?
-    };
-    let keeper = {
-        let core = core.clone();
-        std::thread::Builder::new().name("store-upkeep".into()).spawn(move || upkeep::run(&core, Some(&plan)))?
-    };
-    Ok(Store { core: core.clone(), _threads: Arc::new(Threads::new(core, vec![flusher, keeper])) })
+        move || write_batches(&core, log)
+    })?);
+    if core.options.upkeep {
+        let (core, plan) = (core.clone(), plan.clone());
+        running.push(thread("store-upkeep").spawn(move || upkeep::run(&core, Some(&plan)))?);
+    }
+    Ok((Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)) }, plan))
 }
 
 /// What was recovered, as the state of a running store.
