@@ -1,31 +1,71 @@
 //! From options to a server: which authenticators, authorizers and documents.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use http_body_util::Full;
-use hyper::body::Incoming;
 use rustls::RootCertStore;
-use serve::authenticate::{Authenticators, BearerTokens, ClientCertificates, Credentials, TokenFile};
+use serve::authenticate::{Authenticators, BearerTokens, ClientCertificates, TokenFile};
+use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
 use serve::health::Health;
-use serve::listen::{Peer, tls};
+use serve::listen::tls;
+use serve::registry::Registry;
+use serve::{Resources, Server, Settings};
+use store::Store;
 
-use crate::options::Options;
+use crate::options::{Mode, Options};
+use crate::pages::Site;
 use crate::pki::Pki;
+use crate::public::PublicPaths;
 use crate::trust;
 
-pub struct Assembled {
-    authenticators: Authenticators,
-    health: Arc<Health>,
+/// What a server is made of beside its options.
+pub struct Parts {
+    pub store_dir: Option<PathBuf>,
+    pub client_roots: RootCertStore,
+    pub health: Arc<Health>,
+    /// `host:port`
+    pub address: String,
 }
 
 /// Everything that the flags ask for, ready to answer requests.
-pub fn server(options: &Options, pki: &Pki) -> Result<(Arc<Assembled>, Arc<Health>), String> {
-    let health = Arc::new(Health::default());
-    health.mark_booted();
-    let assembled = Assembled { authenticators: authenticators(options, pki)?, health: health.clone() };
-    Ok((Arc::new(assembled), health))
+pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
+    let schema = schema::builtin();
+    let ranges = options.service_ranges.iter().filter_map(|range| resources::Cidr::parse(&range.to_string()));
+    let settings = resources::Settings { service_ranges: ranges.collect(), node_ports: options.node_ports };
+    let descriptors = resources::all_with(&schema, &settings);
+    let served = Resources::new(descriptors.into_iter().map(Arc::new));
+    let kept = served.all().filter(|endpoint| serve::is_stored_form(endpoint)).map(serve::store_resource).collect();
+    let store = match &parts.store_dir {
+        None => Store::open_memory(kept),
+        Some(dir) => Store::open_embedded(dir, kept, store::Options::default())
+            .map_err(|why| format!("the store in {}: {why}", dir.display()))?,
+    };
+    let admission = admission::Chain::new(&words(&options.admission.enabled), &words(&options.admission.disabled))?;
+    Ok(Arc::new(Server {
+        schema,
+        registry: Registry::new(served),
+        store,
+        authenticators: authenticators(options, parts.client_roots)?,
+        authorizers: authorizers(options),
+        admission,
+        pages: Box::new(Site::new(parts.health, parts.address)),
+        settings: Settings { event_ttl: options.event_ttl, ..Settings::default() },
+    }))
+}
+
+fn words(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
+}
+
+fn authorizers(options: &Options) -> Authorizers {
+    let authorizer = |mode: &Mode| -> Arc<dyn Authorizer> {
+        match mode {
+            Mode::AlwaysAllow => Arc::new(AlwaysAllow),
+            Mode::AlwaysDeny => Arc::new(AlwaysDeny),
+            Mode::Rbac | Mode::Node => Arc::new(PublicPaths),
+        }
+    };
+    Authorizers { ordered: options.authorization_modes.iter().map(authorizer).collect() }
 }
 
 /// Who signs client certificates.
@@ -39,8 +79,8 @@ pub fn client_roots(options: &Options, pki: &Pki) -> Result<RootCertStore, Strin
     }
 }
 
-fn authenticators(options: &Options, pki: &Pki) -> Result<Authenticators, String> {
-    let verifier = tls::client_verifier(client_roots(options, pki)?)?;
+fn authenticators(options: &Options, client_roots: RootCertStore) -> Result<Authenticators, String> {
+    let verifier = tls::client_verifier(client_roots)?;
     let mut tokens = BearerTokens::default();
     if let Some(path) = &options.authentication.token_file {
         let text = trust::read_file("token-auth-file", path)?;
@@ -50,27 +90,4 @@ fn authenticators(options: &Options, pki: &Pki) -> Result<Authenticators, String
         ordered: vec![Arc::new(ClientCertificates::new(verifier)), Arc::new(tokens)],
         anonymous: options.authentication.anonymous,
     })
-}
-
-/// Answers one request.
-pub async fn handle(server: &Assembled, request: Request<Incoming>, peer: Peer) -> Response<Full<Bytes>> {
-    let path = request.uri().path();
-    let credentials = Credentials { headers: request.headers(), peer: &peer, path };
-    if let Err(status) = server.authenticators.authenticate(&credentials).await {
-        let mut response = Response::new(Bytes::from(meta::json::to_string(&status.to_value())));
-        *response.status_mut() = StatusCode::from_u16(status.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        return response.map(Full::new);
-    }
-    if let Some(response) = server.health.respond(path, request.uri().query().unwrap_or_default()) {
-        return response.map(Full::new);
-    }
-    let mut response = Response::new(Bytes::new());
-    if path.trim_end_matches('/') == "/version" {
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
-        *response.body_mut() = Bytes::from(meta::json::to_string(&serve::version::document()));
-    } else {
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        *response.body_mut() = Bytes::from_static(b"404 page not found\n");
-    }
-    response.map(Full::new)
 }

@@ -1,11 +1,14 @@
 //! kybern, the Kubernetes API server in one program: the command line, certificates, wiring, and running it.
 
 pub mod assemble;
+pub mod boot;
 pub mod data_dir;
 pub mod flags;
 pub mod kubeconfig;
 pub mod options;
+pub mod pages;
 pub mod pki;
+mod public;
 pub mod run;
 pub mod trust;
 

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use serve::Server;
 use serve::health::Health;
 use serve::listen::{Limits, Port, listen, tls};
 use tokio::net::TcpListener;
@@ -12,6 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::assemble;
+use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
 use crate::flags::{self, Call, Given};
 use crate::kubeconfig::{self, Identity};
@@ -92,6 +96,7 @@ pub struct Running {
     /// Where the secure port really is.
     pub address: SocketAddr,
     pub pki: Pki,
+    pub server: Arc<Server>,
     health: Arc<Health>,
     stop: watch::Sender<bool>,
     ports: Vec<JoinHandle<()>>,
@@ -112,21 +117,34 @@ impl Running {
         let pki = pki::open(&dir, &names)?;
         write_kubeconfig(&dir, address, &pki)?;
         let (stop, stopping) = watch::channel(false);
-        let (server, health) = crate::assemble::server(options, &pki)?;
+        let health = Arc::new(Health::default());
+        let client_roots = assemble::client_roots(options, &pki)?;
+        let parts = assemble::Parts {
+            store_dir: Some(dir.store()),
+            client_roots: client_roots.clone(),
+            health: health.clone(),
+            address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
+        };
+        let server = assemble::server(options, parts)?;
+        boot::write(&server, &facts(options, address.port(), &pki)?).await?;
+        health.mark_booted();
         let mut ports = vec![];
-        let handler = move |request, peer| {
+        let handler = {
             let server = server.clone();
-            async move { crate::assemble::handle(&server, request, peer).await }
+            move |request, peer| {
+                let server = server.clone();
+                async move { serve::handle(&server, request, peer).await }
+            }
         };
         let limits = Limits { streams_max: options.tls.streams_max, http2: options.tls.http2, ..Limits::default() };
-        let tls = Some(Arc::new(tls_config(options, &pki)?));
+        let tls = Some(Arc::new(tls_config(options, &pki, &client_roots)?));
         let secure = Port { listener, tls, trusted: false, limits: limits.clone() };
         ports.push(tokio::spawn(listen(secure, handler.clone(), stopping.clone())));
         if let Some(listener) = insecure {
             let port = Port { listener, tls: None, trusted: true, limits };
             ports.push(tokio::spawn(listen(port, handler, stopping)));
         }
-        Ok(Running { address, pki, health, stop, ports })
+        Ok(Running { address, pki, server, health, stop, ports })
     }
 
     /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
@@ -148,6 +166,20 @@ impl Running {
     }
 }
 
+fn facts(options: &Options, port: u16, pki: &Pki) -> Result<Facts, String> {
+    let client_ca = match &options.authentication.client_ca {
+        Some(path) => trust::read_file("client-ca-file", path)?,
+        None => pki.ca.clone(),
+    };
+    Ok(Facts {
+        endpoint: options.advertise_address,
+        port,
+        service_ranges: options.service_ranges.clone(),
+        client_ca,
+        now: meta::time::Timestamp::now().to_rfc3339(),
+    })
+}
+
 fn bind(address: SocketAddr, share_port: bool) -> Result<TcpListener, String> {
     let bind = || {
         let socket =
@@ -167,7 +199,7 @@ fn advertised(options: &Options) -> Vec<IpAddr> {
     services.chain(options.advertise_address).chain(bind).collect()
 }
 
-fn tls_config(options: &Options, pki: &Pki) -> Result<rustls::ServerConfig, String> {
+fn tls_config(options: &Options, pki: &Pki, roots: &RootCertStore) -> Result<rustls::ServerConfig, String> {
     let served = match &options.tls.certificate {
         Some((certificate, key)) => trust::served(
             &trust::read_file("tls-cert-file", certificate)?,
@@ -175,8 +207,7 @@ fn tls_config(options: &Options, pki: &Pki) -> Result<rustls::ServerConfig, Stri
         )?,
         None => trust::served(&pki.serving.certificate, &pki.serving.key)?,
     };
-    let roots = crate::assemble::client_roots(options, pki)?;
-    tls::server_config(served, Some(&roots), options.tls.http2, options.tls.tls13_only).map_err(|why| why.to_string())
+    tls::server_config(served, Some(roots), options.tls.http2, options.tls.tls13_only).map_err(|why| why.to_string())
 }
 
 fn write_kubeconfig(dir: &DataDir, address: SocketAddr, pki: &Pki) -> Result<(), String> {

@@ -87,7 +87,8 @@ pub(crate) fn groups(descriptors: &[Arc<Descriptor>], services: &[Service]) -> V
     groups
 }
 
-fn group_priority(group: &str) -> i64 {
+/// The priority of a group; that of custom resources for one that is not built in.
+pub fn group_priority(group: &str) -> i64 {
     GROUP_PRIORITIES.iter().find(|(name, _)| *name == group).map_or(CUSTOM_GROUP_PRIORITY, |(_, priority)| *priority)
 }
 

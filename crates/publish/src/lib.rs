@@ -11,7 +11,7 @@ mod groups;
 mod openapi;
 
 pub use document::Document;
-pub use groups::Service;
+pub use groups::{Service, group_priority};
 
 use groups::Group;
 use meta::Value;

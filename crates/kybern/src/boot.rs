@@ -1,0 +1,105 @@
+//! The objects that every cluster has, written at each start through the same path as those of clients.
+
+mod cluster;
+mod rbac;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::{BodyExt as _, Full};
+use meta::Value;
+use serve::Server;
+use serve::listen::Peer;
+use tokio::task::JoinSet;
+
+pub use cluster::Facts;
+
+/// An object and the path of its collection.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub collection: String,
+    pub object: Value,
+    /// Written to the status subresource after the object was made.
+    pub status: Option<Value>,
+}
+
+impl Wanted {
+    fn new(collection: impl Into<String>, object: Value) -> Wanted {
+        Wanted { collection: collection.into(), object, status: None }
+    }
+
+    fn with_status(self, status: Value) -> Wanted {
+        Wanted { status: Some(status), ..self }
+    }
+
+    fn name(&self) -> &str {
+        self.object["metadata"]["name"].str()
+    }
+}
+
+/// Makes what is missing and leaves alone what is there. Each step is needed by the next; within a step all are
+/// written at once, so that the store makes them durable together.
+pub async fn write(server: &Arc<Server>, facts: &Facts) -> Result<(), String> {
+    for step in [cluster::foundations(facts), everything_else(server, facts)] {
+        let mut running = JoinSet::new();
+        for wanted in step {
+            let server = server.clone();
+            running.spawn(async move { ensure(&server, &wanted).await });
+        }
+        let mut failures = vec![];
+        while let Some(ended) = running.join_next().await {
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => failures.push(why),
+                Err(why) => failures.push(why.to_string()),
+            }
+        }
+        if !failures.is_empty() {
+            return Err(failures.join("; "));
+        }
+    }
+    Ok(())
+}
+
+fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
+    let mut all = rbac::objects();
+    all.extend(cluster::objects(facts));
+    all.extend(cluster::api_services(server));
+    all
+}
+
+async fn ensure(server: &Arc<Server>, wanted: &Wanted) -> Result<(), String> {
+    let path = format!("{}/{}", wanted.collection, wanted.name());
+    let fail = |(code, body): (u16, String)| Err(format!("{path}: {code} {body}"));
+    match send(server, Method::POST, &wanted.collection, "application/json", &wanted.object).await {
+        (201, _) => {}
+        (409, _) => return Ok(()),
+        other => return fail(other),
+    }
+    let Some(status) = &wanted.status else { return Ok(()) };
+    let mut patch = Value::from(meta::Map::new());
+    patch.set("status", status.clone());
+    match send(server, Method::PATCH, &format!("{path}/status"), "application/merge-patch+json", &patch).await {
+        (200, _) => Ok(()),
+        other => fail(other),
+    }
+}
+
+/// One request from inside the process, with full rights; the answer's code and text.
+async fn send(server: &Arc<Server>, method: Method, path: &str, media_type: &str, body: &Value) -> (u16, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, media_type)
+        .header(header::USER_AGENT, format!("kube-apiserver/{}", serve::version::git_version()))
+        .body(Full::new(Bytes::from(meta::json::to_vec(body))));
+    let request = match request {
+        Ok(request) => request,
+        Err(why) => return (400, why.to_string()),
+    };
+    let response = serve::handle(server, request, Peer::loopback()).await;
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    (code, String::from_utf8_lossy(&body).into_owned())
+}

@@ -1,0 +1,180 @@
+//! Namespaces, the API server's own service, priorities, flow control, APIServices.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use meta::{Value, value};
+use serve::Server;
+
+use super::Wanted;
+
+/// What the objects depend on.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Of the secure port, as the rest of the cluster reaches it; `None` when there is no address to publish.
+    pub endpoint: Option<IpAddr>,
+    pub port: u16,
+    pub service_ranges: Vec<IpNet>,
+    /// PEM of those who sign client certificates.
+    pub client_ca: String,
+    /// RFC 3339.
+    pub now: String,
+}
+
+const NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "default"];
+
+/// Name, value, description; upstream's words, since `kubectl describe` shows them.
+const PRIORITY_CLASSES: &[(&str, i64, &str)] = &[
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+];
+
+/// What others are in: namespaces, and the range that service addresses come from.
+pub fn foundations(facts: &Facts) -> Vec<Wanted> {
+    let mut wanted: Vec<Wanted> = NAMESPACES
+        .iter()
+        .map(|name| {
+            Wanted::new(
+                "/api/v1/namespaces",
+                value!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": (*name)}}),
+            )
+        })
+        .collect();
+    let cidrs: Vec<Value> = facts.service_ranges.iter().map(|range| Value::from(range.trunc().to_string())).collect();
+    let service_cidr = value!({
+        "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"}, "spec": {"cidrs": cidrs}
+    });
+    let ready = value!({"conditions": [{
+        "type": "Ready", "status": "True", "lastTransitionTime": (&facts.now), "reason": "",
+        "message": "Kubernetes default Service CIDR is ready"
+    }]});
+    wanted.push(Wanted::new("/apis/networking.k8s.io/v1/servicecidrs", service_cidr).with_status(ready));
+    wanted
+}
+
+pub fn objects(facts: &Facts) -> Vec<Wanted> {
+    let mut wanted = vec![];
+    for (name, value, description) in PRIORITY_CLASSES {
+        let class = value!({
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": (*name)},
+            "value": (*value), "description": (*description), "preemptionPolicy": "PreemptLowerPriority"
+        });
+        wanted.push(Wanted::new("/apis/scheduling.k8s.io/v1/priorityclasses", class));
+    }
+    let flow_control = "/apis/flowcontrol.apiserver.k8s.io/v1";
+    for level in resources::flowcontrol::bootstrap::priority_levels() {
+        wanted.push(Wanted::new(format!("{flow_control}/prioritylevelconfigurations"), level));
+    }
+    for schema in resources::flowcontrol::bootstrap::flow_schemas() {
+        wanted.push(Wanted::new(format!("{flow_control}/flowschemas"), schema));
+    }
+    wanted.extend(config_maps(facts));
+    wanted.extend(own_service(facts));
+    wanted
+}
+
+fn config_maps(facts: &Facts) -> Vec<Wanted> {
+    let date = facts.now.split('T').next().unwrap_or_default();
+    let maps = [
+        ("extension-apiserver-authentication", "client-ca-file", facts.client_ca.as_str()),
+        ("kube-apiserver-legacy-service-account-token-tracking", "since", date),
+    ];
+    let object = |(name, key, text): (&str, &str, &str)| {
+        let mut map = value!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kube-system"}, "data": {}
+        });
+        map.entry("data").set(key, text);
+        Wanted::new("/api/v1/namespaces/kube-system/configmaps", map)
+    };
+    maps.into_iter().map(object).collect()
+}
+
+/// The service `kubernetes`, through which everything in the cluster finds this server.
+fn own_service(facts: &Facts) -> Vec<Wanted> {
+    let Some(range) = facts.service_ranges.first() else { return vec![] };
+    let address = range.hosts().next().map(|address| address.to_string()).unwrap_or_default();
+    let family = if range.addr().is_ipv4() { "IPv4" } else { "IPv6" };
+    let port = i64::from(facts.port);
+    let service = value!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {
+            "name": "kubernetes", "namespace": "default", "labels": {"component": "apiserver", "provider": "kubernetes"}
+        },
+        "spec": {
+            "type": "ClusterIP", "clusterIP": (&address), "clusterIPs": [(&address)], "ipFamilies": [family],
+            "ipFamilyPolicy": "SingleStack", "sessionAffinity": "None",
+            "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": port}]
+        }
+    });
+    let mut wanted = vec![Wanted::new("/api/v1/namespaces/default/services", service)];
+    let Some(endpoint) = facts.endpoint else { return wanted };
+    let family = if endpoint.is_ipv4() { "IPv4" } else { "IPv6" };
+    let endpoint = endpoint.to_string();
+    let endpoints = value!({
+        "apiVersion": "v1", "kind": "Endpoints",
+        "metadata": {
+            "name": "kubernetes", "namespace": "default", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}
+        },
+        "subsets": [{"addresses": [{"ip": (&endpoint)}], "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}]
+    });
+    wanted.push(Wanted::new("/api/v1/namespaces/default/endpoints", endpoints));
+    let slice = value!({
+        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}
+        },
+        "addressType": family,
+        "endpoints": [{"addresses": [(&endpoint)], "conditions": {"ready": true}}],
+        "ports": [{"name": "https", "port": port, "protocol": "TCP"}]
+    });
+    wanted.push(Wanted::new("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slice));
+    wanted
+}
+
+/// One for each group and version that this server answers itself.
+pub fn api_services(server: &Server) -> Vec<Wanted> {
+    let resources = server.registry.load();
+    let served: BTreeSet<_> = resources
+        .all()
+        .filter(|endpoint| !endpoint.descriptor.stored_as_json)
+        .map(|endpoint| (endpoint.descriptor.group.clone(), endpoint.descriptor.version.clone()))
+        .collect();
+    served.iter().map(|(group, version)| api_service(group, version)).collect()
+}
+
+fn api_service(group: &str, version: &str) -> Wanted {
+    let mut service = value!({
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {
+            "name": (format!("{version}.{group}")), "labels": {"kube-aggregator.kubernetes.io/automanaged": "onstart"}
+        },
+        "spec": {
+            "version": version,
+            "groupPriorityMinimum": (publish::group_priority(group)), "versionPriority": (version_priority(group, version))
+        }
+    });
+    if !group.is_empty() {
+        service.entry("spec").set("group", group);
+    }
+    Wanted::new("/apis/apiregistration.k8s.io/v1/apiservices", service)
+}
+
+/// Upstream's order of the versions within a group.
+fn version_priority(group: &str, version: &str) -> i64 {
+    match (group, version) {
+        ("", _) => 1,
+        ("autoscaling", "v2") => 30,
+        ("flowcontrol.apiserver.k8s.io", _) => 21,
+        ("resource.k8s.io", _) => 20,
+        _ => 15,
+    }
+}

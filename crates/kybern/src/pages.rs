@@ -1,0 +1,209 @@
+//! Documents at paths that name no resource: the list of paths, health, version, discovery, OpenAPI.
+
+mod accept;
+mod cached;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use meta::{Reason, Status, Value, value};
+use serve::health::{self, Health};
+use serve::{Body, Pages, Resources, Server};
+
+use accept::Form;
+use cached::Documents;
+
+/// What the documents need beside the resources that are served.
+pub struct Site {
+    pub health: Arc<Health>,
+    /// `host:port` as clients outside of the cluster reach this server.
+    pub address: String,
+    documents: Mutex<Option<(Arc<Resources>, Arc<Documents>)>>,
+}
+
+/// Paths that are listed at `/` beside those of groups and health checks.
+const LISTED: &[&str] = &[
+    "/.well-known/openid-configuration",
+    "/api",
+    "/api/v1",
+    "/apis",
+    "/apis/",
+    "/metrics",
+    "/openapi/v2",
+    "/openapi/v3",
+    "/openapi/v3/",
+    "/openid/v1/jwks",
+    "/version",
+];
+
+impl Site {
+    pub fn new(health: Arc<Health>, address: String) -> Site {
+        Site { health, address, documents: Mutex::new(None) }
+    }
+
+    /// The documents of what is served now. They are made anew when that changes.
+    fn documents(&self, server: &Server) -> Arc<Documents> {
+        let resources = server.registry.load();
+        let mut cached = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        match cached.as_ref() {
+            Some((of, documents)) if Arc::ptr_eq(of, &resources) => documents.clone(),
+            _ => {
+                let documents = Arc::new(Documents::new(&resources));
+                *cached = Some((resources, documents.clone()));
+                documents
+            }
+        }
+    }
+
+    fn discovery(&self, server: &Server, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let documents = self.documents(server);
+        let aggregated = match segments.as_slice() {
+            ["api"] => Some(documents.aggregated_core()),
+            ["apis"] => Some(documents.aggregated_groups()),
+            _ => None,
+        };
+        let plain = match segments.as_slice() {
+            ["api"] => documents.plain.api_versions(&self.address),
+            ["api", version] => documents.plain.resource_list("", version)?,
+            ["apis"] => documents.plain.group_list(),
+            ["apis", group] => documents.plain.group(group)?,
+            ["apis", group, version] => documents.plain.resource_list(group, version)?,
+            _ => return None,
+        };
+        Some(match accept::choose(headers, aggregated.is_some()) {
+            Some(Form::Aggregated) => {
+                let document = aggregated.unwrap_or_else(|| documents.aggregated_groups());
+                let mut response = tagged(headers, &document.etag, document.bytes.clone());
+                set(&mut response, header::CONTENT_TYPE, accept::AGGREGATED);
+                set(&mut response, header::VARY, "Accept");
+                set(&mut response, header::CACHE_CONTROL, "public");
+                response
+            }
+            Some(form) => {
+                let (bytes, media_type) = form.encode(&documents.schema(server), &plain);
+                let mut response = respond(200, media_type, bytes);
+                if !segments.is_empty() && aggregated_path(&segments) {
+                    set(&mut response, header::VARY, "Accept");
+                }
+                response
+            }
+            None => not_acceptable(),
+        })
+    }
+
+    fn openapi(&self, server: &Server, head: &Parts) -> Option<Response<Body>> {
+        let path = head.uri.path();
+        let documents = self.documents(server);
+        if path == "/openapi/v2" {
+            let document = documents.openapi_v2();
+            let mut response = tagged(&head.headers, &document.etag, document.bytes.clone());
+            set(&mut response, header::CONTENT_TYPE, "application/json");
+            set(&mut response, header::VARY, "Accept");
+            return Some(response);
+        }
+        let key = path.strip_prefix("/openapi/v3")?.trim_matches('/');
+        if key.is_empty() {
+            let document = documents.openapi_v3_index();
+            return Some(respond(200, "application/json", document.bytes.clone()));
+        }
+        let Some(document) = documents.openapi_v3(key) else { return Some(respond(404, "text/plain", Bytes::new())) };
+        let query = head.uri.query().unwrap_or_default();
+        let hash = query.split('&').find_map(|pair| pair.strip_prefix("hash="));
+        if hash.is_some_and(|hash| hash != document.etag) {
+            let mut response = respond(301, "text/plain", Bytes::new());
+            set(&mut response, header::LOCATION, &format!("{path}?hash={}", document.etag));
+            return Some(response);
+        }
+        let mut response = tagged(&head.headers, &document.etag, document.bytes.clone());
+        set(&mut response, header::CONTENT_TYPE, "application/json");
+        set(&mut response, header::VARY, "Accept");
+        if hash.is_some() {
+            set(&mut response, header::CACHE_CONTROL, "public, immutable");
+        }
+        Some(response)
+    }
+
+    fn root(&self, server: &Server) -> Response<Body> {
+        let mut paths: BTreeSet<String> = LISTED.iter().map(|path| (*path).to_owned()).collect();
+        paths.extend(health::paths());
+        for endpoint in server.registry.load().all() {
+            let descriptor = &endpoint.descriptor;
+            if !descriptor.group.is_empty() {
+                paths.insert(format!("/apis/{}", descriptor.group));
+                paths.insert(format!("/apis/{}/{}", descriptor.group, descriptor.version));
+            }
+        }
+        let paths: Vec<Value> = paths.into_iter().map(Value::from).collect();
+        json(&value!({"paths": paths}))
+    }
+}
+
+impl Pages for Site {
+    fn answer(&self, server: &Server, head: &Parts) -> Option<Response<Body>> {
+        let path = head.uri.path();
+        self.health.set_store_failed(server.store.failure().is_some());
+        if let Some(response) = self.health.respond(path, head.uri.query().unwrap_or_default()) {
+            return Some(response.map(Body::from));
+        }
+        match path {
+            "/" | "/index.html" => Some(self.root(server)),
+            "/metrics" => Some(respond(200, METRICS, serve::metrics::render(server))),
+            _ if path == "/version" || path.starts_with("/version/") => {
+                // Anything but slashes after it is a route that upstream does not have.
+                let known = path.trim_end_matches('/') == "/version";
+                Some(if known { json(&serve::version::document()) } else { status(&Status::resource_not_found()) })
+            }
+            _ if path.starts_with("/openapi/") => self.openapi(server, head),
+            _ => self.discovery(server, path, &head.headers),
+        }
+    }
+}
+
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+
+fn aggregated_path(segments: &[&str]) -> bool {
+    matches!(segments, ["api" | "apis"])
+}
+
+fn json(value: &Value) -> Response<Body> {
+    respond(200, "application/json", meta::json::to_vec(value))
+}
+
+fn status(status: &Status) -> Response<Body> {
+    respond(status.code, "application/json", meta::json::to_vec(&status.to_value()))
+}
+
+fn not_acceptable() -> Response<Body> {
+    let text = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
+    status(&Status::failure(406, Reason::NotAcceptable, text))
+}
+
+/// 304 when the client has this very content.
+fn tagged(headers: &HeaderMap, etag: &str, bytes: impl Into<Bytes>) -> Response<Body> {
+    let tag = format!("\"{etag}\"");
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let known = known.flat_map(|value| value.split(',')).any(|have| have.trim().trim_start_matches("W/") == tag);
+    let mut response = Response::new(if known { Body::empty() } else { Body::from(bytes.into()) });
+    if known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    set(&mut response, header::ETAG, &tag);
+    response
+}
+
+fn respond(code: u16, media_type: &str, bytes: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes.into()));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    set(&mut response, header::CONTENT_TYPE, media_type);
+    response
+}
+
+fn set(response: &mut Response<Body>, name: header::HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
