@@ -105,7 +105,8 @@ fn validate_labels(labels: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
-fn validate_annotations(annotations: &Value, path: &Path, errs: &mut ErrorList) {
+/// Keys are qualified names, whatever their case; all together at most 256 KiB.
+pub fn validate_annotations(annotations: &Value, path: &Path, errs: &mut ErrorList) {
     let mut total = 0;
     for (key, value) in annotations.entries() {
         total += key.len() + value.str().len();

@@ -12,7 +12,9 @@ pub use create::{ensure_namespace, fill_system_fields, prepare_create, validate_
 pub use delete::{DeleteOptions, DeletePlan, is_released, plan_delete, validate_delete_options};
 pub use equality::semantically_equal;
 pub use generated_name::generate_name;
-pub use metadata::{check_name, validate_field_manager, validate_metadata, validate_metadata_update};
+pub use metadata::{
+    check_name, validate_annotations, validate_field_manager, validate_metadata, validate_metadata_update,
+};
 pub use update::{prepare_update, validate_update};
 
 use crate::{Context, Descriptor, Hooks, Strategy};

@@ -2,6 +2,7 @@
 
 pub mod base64;
 pub mod cidr;
+pub mod diff;
 pub mod finalizer;
 pub mod immutable;
 pub mod ip;

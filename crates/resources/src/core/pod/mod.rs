@@ -1,10 +1,48 @@
 //! Pod: containers that run together on one node. The rules of the pod spec are shared with every workload's template.
 
+mod affinity;
+mod annotations;
+pub mod claim;
+mod containers;
+mod defaults;
+mod env;
+mod image;
+pub mod internal;
+mod mounts;
+mod options;
+mod ports;
+mod prepare;
+mod probes;
+mod projected;
+mod qos;
+mod resize;
+pub mod resources;
+mod restart;
+pub mod scheduling;
+mod security;
+mod spec;
+mod status;
 mod table;
+pub mod template;
+mod topology;
+mod update;
+mod virtual_paths;
+mod volume_sources;
+mod volumes;
+mod warnings;
+mod windows;
 
+pub use affinity::{validate_node_selector, validate_node_term};
+pub use defaults::{default_text, round_quantities, set_claim_spec};
+pub use warnings::{old_node_label, warn_claim, warn_node_term};
+
+use self::options::Options;
 use crate::connect::{PodLog, PodProxy, PodStream};
-use meta::{Gvk, Str, Value};
-use resource::{Connect, Descriptor, Generation, SelectValue, Strategy, SubresourceKind, Verb};
+use meta::field::{ErrorList, Path};
+use meta::{Gvk, Str, Value, name};
+use resource::{
+    Connect, Context, Descriptor, Generation, Hooks, PART_VERBS, SelectValue, Strategy, SubresourceKind, Verb,
+};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -28,6 +66,22 @@ const STREAMS: &[(&str, &str, &[Verb], &dyn Connect)] = &[
     ("proxy", "PodProxyOptions", &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update], &PodProxy),
 ];
 
+/// Kubelets corrupted owner references in status updates once: they stay as they are.
+const STATUS: Strategy = Strategy {
+    keep_on_update: &["spec", "metadata.ownerReferences"],
+    reset_fields: &["spec", "metadata.deletionTimestamp", "metadata.ownerReferences"],
+    ..crate::strategies::STATUS
+};
+
+/// The hooks keep what these subresources may not change.
+const PART: Strategy = Strategy {
+    generation: Generation::Spec,
+    keep_on_update: &[],
+    reset_fields: &[],
+    metadata_checked_again: true,
+    ..crate::strategies::STATUS
+};
+
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let mut descriptor = Descriptor::builtin(schema, "", "v1", "Pod", "pods")
         .short_names(&["po"])
@@ -40,8 +94,10 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
+            metadata_checked_again: true,
             ..Strategy::default()
         })
+        .hooks(Pod)
         .columns(table::COLUMNS, table::cells)
         .select_value("spec.hostNetwork", SelectValue::Function(host_network))
         .select_value("spec.host", SelectValue::Path("spec.nodeName".into()))
@@ -54,6 +110,9 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         descriptor = descriptor.with_subresource(name, Gvk::new("", "v1", kind), verbs, does);
     }
     descriptor
+        .status(STATUS, status::Status)
+        .part("ephemeralcontainers", PART_VERBS, PART, resize::EphemeralContainers)
+        .part("resize", PART_VERBS, PART, resize::Resize)
         .with_subresource("binding", Gvk::new("", "v1", "Binding"), &[Verb::Create], SubresourceKind::Action("binding"))
         .with_subresource(
             "eviction",
@@ -66,4 +125,88 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 /// Always "true" or "false", unlike a missing field.
 fn host_network(pod: &Value) -> Str {
     pod["spec"]["hostNetwork"].bool().to_string().into()
+}
+
+struct Pod;
+
+impl Hooks for Pod {
+    fn default(&self, pod: &mut Value) {
+        defaults::set_pod(pod);
+    }
+
+    fn prepare_create(&self, _ctx: &Context, pod: &mut Value) {
+        prepare::prepare_create(pod);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, pod: &mut Value, old: &Value) {
+        prepare::drop_disabled(pod.entry("spec"), Some(&old["spec"]));
+    }
+
+    fn validate(&self, _ctx: &Context, pod: &Value, errs: &mut ErrorList) {
+        validate_pod(pod, Options::pod(), errs);
+        let (spec, path) = (&pod["spec"], Path::new("spec"));
+        if !spec["ephemeralContainers"].items().is_empty() {
+            errs.forbidden(&path.child("ephemeralContainers"), "cannot be set on create");
+        }
+        if !spec["nodeName"].str().is_empty() && !spec["schedulingGates"].items().is_empty() {
+            errs.forbidden(&path.child("nodeName"), "cannot be set until all schedulingGates have been cleared");
+        }
+        annotations::validate_seccomp_agrees(&pod["metadata"], spec, &path, errs);
+        annotations::validate_app_armor_agrees(&pod["metadata"], spec, &path, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, pod: &Value, old: &Value, errs: &mut ErrorList) {
+        update::validate(pod, old, errs);
+    }
+
+    fn warn(&self, _ctx: &Context, pod: &Value, old: Option<&Value>, out: &mut Vec<String>) {
+        // updates are frequent and rarely made by people
+        if old.is_some() {
+            return;
+        }
+        prepare::warn_app_armor(pod, out);
+        let own = pod["metadata"]["name"].str();
+        let wrong = name::dns1123_label(own);
+        if !wrong.is_empty() {
+            out.push(format!(
+                "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [{}]",
+                wrong.join(" ")
+            ));
+        }
+        warnings::warn(pod, &Path::root(), false, out);
+    }
+
+    fn grace_period_seconds(&self, pod: &Value, requested: Option<i64>) -> i64 {
+        let spec = &pod["spec"];
+        let is_over = matches!(pod["status"]["phase"].str(), "Failed" | "Succeeded");
+        if spec["nodeName"].str().is_empty() || is_over {
+            return 0;
+        }
+        let period = requested.unwrap_or(spec["terminationGracePeriodSeconds"].int());
+        if period < 0 { 1 } else { period }
+    }
+}
+
+/// What holds for a pod on create and update alike, without its generic metadata.
+fn validate_pod(pod: &Value, options: Options, errs: &mut ErrorList) {
+    let (metadata, spec) = (&pod["metadata"], &pod["spec"]);
+    let (meta_path, path) = (Path::new("metadata"), Path::new("spec"));
+    annotations::validate(&metadata["annotations"], spec, options, &meta_path.child("annotations"), errs);
+    spec::validate(spec, Some(metadata), options, &path, errs);
+    if spec["serviceAccountName"].str().is_empty() {
+        for (i, volume) in spec["volumes"].items().iter().enumerate() {
+            for (j, source) in volume["projected"]["sources"].items().iter().enumerate() {
+                if !source["serviceAccountToken"].is_null() {
+                    let at = path.child("volumes").index(i).child("projected").child("sources").index(j);
+                    let detail = "must not be specified when serviceAccountName is not set";
+                    errs.forbidden(&at.child("serviceAccountToken"), detail);
+                }
+            }
+        }
+    }
+    for list in ["containers", "initContainers"] {
+        for (i, container) in spec[list].items().iter().enumerate() {
+            containers::validate_image_spaces(container, &path.child(list).index(i), errs);
+        }
+    }
 }
