@@ -1,6 +1,7 @@
 //! What people and CI run beside cargo: `cargo xtask COMMAND`. Without a command it lists them.
 
 mod repo;
+mod schema;
 mod test;
 mod tidy;
 mod tools;
@@ -22,6 +23,7 @@ const COMMANDS: &[Command] = &[
         wire::run,
         "start a server and replay the recorded exchanges against it [--release] [--floors] [wire.py flags]",
     ),
+    ("schema", schema::run, "the facts of the built-in types: import, check, overlay"),
     ("bench", test::bench, "build for release and measure start, memory and speed"),
 ];
 

@@ -6,7 +6,7 @@ use crate::repo;
 /// From the bottom up: a crate may use those of lower ranks only. Crates of one rank do not know each other.
 const RANKS: &[&[&str]] = &[
     &["meta"],
-    &["schema", "auth", "store"],
+    &["schema", "auth", "store", "upstream"],
     &["codec", "patch", "resource"],
     &["resources", "custom", "admission", "publish"],
     &["serve"],
