@@ -10,7 +10,7 @@ mod namespace;
 mod node;
 mod persistentvolume;
 mod persistentvolumeclaim;
-mod pod;
+pub(crate) mod pod;
 mod podtemplate;
 mod replicationcontroller;
 mod resourcequota;

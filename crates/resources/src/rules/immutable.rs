@@ -14,7 +14,12 @@ pub fn validate(new: &Value, old: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
-/// Equal, with null, "", [] and {} all the same.
+/// Null, [] or {}. An empty text that is there is one: what Go has no pointer for is not.
+fn is_nothing(value: &Value) -> bool {
+    value.is_empty() && value.as_str().is_none()
+}
+
+/// Equal, with null, [] and {} all the same.
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(x), Value::Object(y)) => {
@@ -22,6 +27,6 @@ pub fn same(a: &Value, b: &Value) -> bool {
             all(x, y) && all(y, x)
         }
         (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(a, b)| same(a, b)),
-        (a, b) => a == b || a.is_empty() && b.is_empty(),
+        (a, b) => a == b || is_nothing(a) && is_nothing(b),
     }
 }

@@ -1,6 +1,6 @@
 //! Pod: containers that run together on one node. The rules of the pod spec are shared with every workload's template.
 
-mod affinity;
+pub mod affinity;
 mod annotations;
 pub mod claim;
 mod containers;

@@ -1,8 +1,14 @@
 //! PersistentVolume: a piece of storage in the cluster.
 
+mod defaults;
+pub mod sources;
+mod validate;
+mod warn;
+
 use crate::{cells, columns};
-use meta::Value;
-use resource::{Descriptor, Hooks, Strategy};
+use meta::field::ErrorList;
+use meta::{Value, value};
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,6 +19,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("HN/zwEC+JgM=")
         .strategy(Strategy {
             delete_returns_object: true,
+            metadata_checked_again: true,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
@@ -74,8 +81,55 @@ pub fn storage_class(object: &Value) -> Value {
 
 struct PersistentVolume;
 
-impl Hooks for PersistentVolume {}
+impl Hooks for PersistentVolume {
+    fn default(&self, object: &mut Value) {
+        defaults::default(object);
+    }
+
+    fn prepare_create(&self, ctx: &Context, object: &mut Value) {
+        let now = ctx.now.to_rfc3339();
+        object.set("status", value!({"phase": "Pending", "lastPhaseTransitionTime": now}));
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        validate::validate(object, None, errs);
+        validate::validate_mount_options(object, errs);
+    }
+
+    /// Upstream checks the whole volume twice on update.
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        validate::validate(object, Some(old), errs);
+        validate::validate_mount_options(object, errs);
+        validate::validate(object, Some(old), errs);
+        validate::validate_change(object, old, errs);
+    }
+
+    fn warn(&self, _ctx: &Context, object: &Value, _old: Option<&Value>, warnings: &mut Vec<String>) {
+        warn::warn(object, warnings);
+    }
+}
 
 struct PersistentVolumeStatus;
 
-impl Hooks for PersistentVolumeStatus {}
+impl Hooks for PersistentVolumeStatus {
+    fn default(&self, object: &mut Value) {
+        defaults::default(object);
+    }
+
+    /// A change of phase is dated, unless the client did so itself.
+    fn prepare_update(&self, ctx: &Context, object: &mut Value, old: &Value) {
+        let stored = &old["status"];
+        let status = object.entry("status");
+        let dated = !status["lastPhaseTransitionTime"].is_null();
+        let same_date = status["lastPhaseTransitionTime"] == stored["lastPhaseTransitionTime"];
+        if status["phase"] != stored["phase"] {
+            if !dated || same_date {
+                status.set("lastPhaseTransitionTime", ctx.now.to_rfc3339());
+            }
+        } else if !dated && !stored["lastPhaseTransitionTime"].is_null() {
+            status.set("lastPhaseTransitionTime", &stored["lastPhaseTransitionTime"]);
+        }
+    }
+
+    fn validate_update(&self, _ctx: &Context, _object: &Value, _old: &Value, _errs: &mut ErrorList) {}
+}
