@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use serve::authenticate::{Authenticators, BearerTokens, ClientCertificates, TokenFile};
 use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
+use serve::connect::{Dialer, KubeletTrust};
 use serve::health::Health;
 use serve::listen::tls;
 use serve::registry::Registry;
@@ -49,6 +50,7 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
         authorizers: authorizers(options),
         admission,
         pages: Box::new(Site::new(parts.health, parts.address)),
+        dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
         settings: Settings { event_ttl: options.event_ttl, ..Settings::default() },
     }))
 }

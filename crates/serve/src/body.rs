@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use meta::{Reason, Result, Status};
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -15,6 +15,8 @@ pub const REQUEST_BYTES_MAX: usize = 3 * 1024 * 1024;
 pub enum Body {
     Whole(Bytes),
     Stream(Pin<Box<dyn futures_core::Stream<Item = Bytes> + Send>>),
+    /// A backend's answer. When it breaks off, so does ours: the client must not take it for whole.
+    Passed(Incoming),
 }
 
 impl From<Vec<u8>> for Body {
@@ -37,27 +39,33 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = hyper::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Infallible>>> {
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Body::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Body::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Passed(incoming) => Pin::new(incoming).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Body::Whole(bytes) if bytes.is_empty())
+        match self {
+            Body::Whole(bytes) => bytes.is_empty(),
+            Body::Stream(_) => false,
+            Body::Passed(incoming) => incoming.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> http_body::SizeHint {
         match self {
             Body::Whole(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(_) => http_body::SizeHint::default(),
+            Body::Passed(incoming) => incoming.size_hint(),
         }
     }
 }

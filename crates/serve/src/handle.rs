@@ -14,13 +14,13 @@ use crate::query::Query;
 use crate::route::{NoRoute, Route};
 use crate::server::{Server, new_uid};
 use crate::write::{self, Attempted, Outcome, Write};
-use crate::{read, watch as watching};
+use crate::{connect, read, watch as watching};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
 use meta::{Reason, Result, Status, Str};
-use resource::Verb;
+use resource::{SubresourceKind, Verb};
 use std::sync::Arc;
 
 const AUDIT_ID: &str = "audit-id";
@@ -33,7 +33,7 @@ const ATTEMPTS_MAX: usize = 1000;
 /// Answers one request. Never fails: what goes wrong is the answer.
 pub async fn handle<B>(server: &Arc<Server>, request: Request<B>, peer: Peer) -> Response<Body>
 where
-    B: http_body::Body,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
@@ -53,7 +53,7 @@ where
 /// resolve → authenticate → impersonate → authorize → route → decode → (read | change | watch) → encode.
 async fn answer<B>(server: &Arc<Server>, head: &Parts, query: &Query, body: B, peer: &Peer) -> Result<Response<Body>>
 where
-    B: http_body::Body,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let info = match PathInfo::resolve(&head.method, head.uri.path(), query) {
@@ -72,6 +72,9 @@ where
         Err(NoRoute::Refused(status)) => return Err(status),
         Err(NoRoute::UnknownGroup) => return Ok(answer::text(404, "404 page not found\n")),
     };
+    if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
+        return connect::answer(server, &route, authorized.authenticated.user(), *to, head, body).await;
+    }
     let accepted = answer::negotiate(&head.headers, query)?;
     let request = ResourceRequest { server, route, authorized, accepted, head, query };
     let answered = if request.route.info.verb == "watch" {
@@ -103,7 +106,7 @@ impl ResourceRequest<'_> {
     /// Everything but watches.
     async fn answer(&self, body: impl Future<Output = Result<Bytes>>) -> Result<Response<Body>> {
         if let Some(part) = &self.route.part
-            && !matches!(part.does, resource::SubresourceKind::Part { .. })
+            && !matches!(part.does, SubresourceKind::Part { .. })
         {
             return crate::part::answer(self.server, &self.route, part, body).await;
         }

@@ -5,6 +5,7 @@ pub mod authenticate;
 pub mod authorize;
 pub mod body;
 mod change;
+pub mod connect;
 mod decode;
 mod form;
 pub mod handle;

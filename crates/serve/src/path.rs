@@ -23,10 +23,12 @@ pub struct PathInfo {
     pub name: Str,
     /// The name is a segment of the path, not a field selector's.
     pub is_named: bool,
-    /// What follows the subresource: a proxied path.
+    /// What follows the subresource: a proxied path, with its slashes at both ends; "" when nothing follows.
     pub rest: String,
     /// The verb came from a deprecated `/watch/` path.
     pub watch_path: bool,
+    /// A deprecated `/proxy/` path.
+    pub proxy_path: bool,
 }
 
 /// Subresources of a namespace that are not resources within it.
@@ -47,8 +49,11 @@ impl PathInfo {
             if after.is_empty() {
                 return Err(format!("unable to determine kind and namespace from url, {path}"));
             }
-            info.verb = if *special == "watch" { "watch" } else { "proxy" };
             info.watch_path = *special == "watch";
+            info.proxy_path = *special == "proxy";
+            if info.watch_path {
+                info.verb = "watch";
+            }
             parts = after;
         }
         info.read_namespace(&mut parts);
@@ -56,8 +61,14 @@ impl PathInfo {
             info.resource = (*resource).into();
             info.name = after.first().copied().unwrap_or("").into();
             info.is_named = !info.name.is_empty();
+            if info.proxy_path {
+                // the old form has the proxied path right behind the name
+                info.subresource = "proxy".into();
+                info.rest = rest_of(path, after.get(1..));
+                return Ok(info);
+            }
             info.subresource = after.get(1).copied().unwrap_or("").into();
-            info.rest = after.get(2..).unwrap_or(&[]).join("/");
+            info.rest = rest_of(path, after.get(2..));
         }
         info.refine_verb(query);
         Ok(info)
@@ -102,6 +113,13 @@ fn split_prefix<'a, 'b>(parts: &'b [&'a str]) -> Option<((&'a str, &'a str), &'b
     }
 }
 
+/// The parts as they stand at the end of the path, with the slashes around them.
+fn rest_of(path: &str, parts: Option<&[&str]>) -> String {
+    let parts = parts.unwrap_or(&[]);
+    let slash = if path.ends_with('/') { "/" } else { "" };
+    if parts.is_empty() { slash.to_owned() } else { format!("/{}{slash}", parts.join("/")) }
+}
+
 fn verb_of(method: &Method) -> &'static str {
     match method.as_str() {
         "POST" => "create",
@@ -136,6 +154,24 @@ mod tests {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
         PathInfo::resolve(&method, path, &Query::parse(query)).unwrap_or_default()
+    }
+
+    #[test]
+    fn proxied_paths_keep_their_slashes_in_both_forms() {
+        let cases = [
+            ("/api/v1/namespaces/a/pods/p/proxy", "a", "pods", "p", ""),
+            ("/api/v1/namespaces/a/pods/p/proxy/", "a", "pods", "p", "/"),
+            ("/api/v1/namespaces/a/services/https:s:1/proxy/x/y/", "a", "services", "https:s:1", "/x/y/"),
+            ("/api/v1/nodes/n/proxy/metrics", "", "nodes", "n", "/metrics"),
+            ("/api/v1/proxy/nodes/n/metrics", "", "nodes", "n", "/metrics"),
+            ("/api/v1/proxy/namespaces/a/pods/p/x/", "a", "pods", "p", "/x/"),
+            ("/api/v1/proxy/namespaces/a/services/s", "a", "services", "s", ""),
+        ];
+        for (path, namespace, resource, name, rest) in cases {
+            let info = resolve("POST", path);
+            let got = (&*info.namespace, &*info.resource, &*info.name, &*info.subresource, &*info.rest, info.verb);
+            assert_eq!(got, (namespace, resource, name, "proxy", rest, "create"), "{path}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::path::PathInfo;
 use crate::registry::{Endpoint, Resources};
 use http::Method;
 use meta::{Reason, Result, Status};
-use resource::{Descriptor, Subresource, SubresourceKind, Verb};
+use resource::{Descriptor, Stream, Subresource, SubresourceKind, Verb};
 use std::sync::Arc;
 
 /// What a request is about.
@@ -54,7 +54,7 @@ fn find_part(descriptor: &Descriptor, info: &PathInfo) -> Result<Option<Subresou
         return Ok(None);
     }
     let part = descriptor.subresource(&info.subresource).filter(|_| !info.watch_path);
-    let part = part.filter(|p| info.rest.is_empty() || matches!(p.does, SubresourceKind::Connect(_)));
+    let part = part.filter(|p| matches!(info.rest.as_str(), "" | "/") || matches!(p.does, SubresourceKind::Connect(_)));
     part.cloned().map(Some).ok_or_else(Status::resource_not_found)
 }
 
@@ -82,7 +82,13 @@ fn part_methods(part: &Subresource) -> Vec<&'static str> {
         Verb::Delete | Verb::DeleteCollection => "DELETE",
         Verb::Get | Verb::List | Verb::Watch => "GET",
     };
-    part.verbs.iter().map(method).collect()
+    let mut methods: Vec<&'static str> = part.verbs.iter().map(method).collect();
+    if let SubresourceKind::Connect(to) = part.does
+        && to.stream() == Stream::Proxy
+    {
+        methods.extend(["HEAD", "OPTIONS"]);
+    }
+    methods
 }
 
 fn check_method(methods: &[&str], method: &Method) -> Result<()> {

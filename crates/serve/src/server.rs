@@ -3,6 +3,7 @@
 use crate::authenticate::Authenticators;
 use crate::authorize::Authorizers;
 use crate::body::Body;
+use crate::connect::Dialer;
 use crate::form;
 use crate::registry::{Endpoint, Registry, Resources};
 use http::{Response, request};
@@ -27,6 +28,8 @@ pub struct Server {
     pub authorizers: Authorizers,
     pub admission: admission::Chain,
     pub pages: Box<dyn Pages>,
+    /// Connections to nodes, pods and services.
+    pub dialer: Dialer,
     pub settings: Settings,
 }
 

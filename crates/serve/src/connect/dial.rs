@@ -1,0 +1,119 @@
+//! Connections to backends.
+
+use resource::{Location, Transport};
+use rustls::ClientConfig;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// A connection that does not come about in this time is given up.
+const DIAL_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// How to speak to backends.
+pub struct Dialer {
+    any: Arc<ClientConfig>,
+    kubelet: Arc<ClientConfig>,
+}
+
+/// What the server shows to kubelets and expects of them (--kubelet-client-certificate, --kubelet-certificate-authority).
+#[derive(Default)]
+pub struct KubeletTrust {
+    pub identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    /// Absent: any certificate will do, as upstream has it.
+    pub authority: Option<RootCertStore>,
+}
+
+/// Either kind of connection.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+impl Dialer {
+    pub fn new(trust: KubeletTrust) -> Result<Dialer, rustls::Error> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let any = builder(&provider, None)?.with_no_client_auth();
+        let kubelet = builder(&provider, trust.authority)?;
+        let kubelet = match trust.identity {
+            Some((chain, key)) => kubelet.with_client_auth_cert(chain, key)?,
+            None => kubelet.with_no_client_auth(),
+        };
+        Ok(Dialer { any: Arc::new(any), kubelet: Arc::new(kubelet) })
+    }
+
+    pub async fn dial(&self, to: &Location) -> io::Result<Box<dyn Io>> {
+        match tokio::time::timeout(DIAL_TIME_MAX, self.connect(to)).await {
+            Ok(connected) => connected,
+            Err(_) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, format!("dial tcp {}:{}: i/o timeout", to.host, to.port)))
+            }
+        }
+    }
+
+    async fn connect(&self, to: &Location) -> io::Result<Box<dyn Io>> {
+        let failed = |why: io::Error| io::Error::new(why.kind(), format!("dial tcp {}:{}: {why}", to.host, to.port));
+        let tcp = TcpStream::connect((to.host.as_str(), to.port)).await.map_err(failed)?;
+        tcp.set_nodelay(true)?;
+        let config = match to.transport {
+            Transport::Plain => return Ok(Box::new(tcp)),
+            Transport::Tls => &self.any,
+            Transport::Kubelet => &self.kubelet,
+        };
+        let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other)?;
+        Ok(Box::new(TlsConnector::from(config.clone()).connect(name, tcp).await?))
+    }
+}
+
+type WantsIdentity = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
+
+fn builder(provider: &Arc<CryptoProvider>, authority: Option<RootCertStore>) -> Result<WantsIdentity, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    Ok(match authority {
+        Some(roots) => builder.with_root_certificates(roots),
+        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider.clone()))),
+    })
+}
+
+/// Takes every certificate, but still has the other side prove that it holds the key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _certificate: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
