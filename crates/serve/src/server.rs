@@ -82,7 +82,7 @@ pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
             let object = form::decode_stored(&reading.descriptor, bytes)?;
             Ok(reading.store_meta(&object))
         }),
-        field_count: endpoint.descriptor.select_fields.len(),
+        field_names: endpoint.descriptor.select_fields.iter().map(|field| field.name.clone()).collect(),
     }
 }
 

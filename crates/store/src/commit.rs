@@ -3,7 +3,7 @@
 use crate::embedded::{begin_batch, write_delete, write_put, write_transaction};
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object, Resource};
 use crate::version::Version;
-use crate::watch::{Event, Feed, Kind};
+use crate::watch::{Event, Feed, Kind, WatchLog};
 use bytes::Bytes;
 use meta::Str;
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +107,7 @@ impl std::error::Error for CommitError {}
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) resource: Resource,
+    pub(crate) fingerprint: u32,
     pub(crate) version: RwLock<Version>,
     pub(crate) feed: Arc<Feed>,
 }
@@ -132,6 +133,8 @@ pub(crate) struct Head {
     pub(crate) resources: BTreeMap<Str, Working>,
     /// Objects of no registered resource: of custom resources whose definition was not read yet.
     pub(crate) unclaimed: BTreeMap<Arc<str>, Arc<Object>>,
+    /// What happened to them before the restart.
+    pub(crate) unclaimed_log: WatchLog,
     /// What expires when.
     pub(crate) expiries: BTreeSet<(i64, Arc<str>)>,
     /// Whether transactions are written to a log before they are published.
@@ -213,7 +216,9 @@ impl Head {
                 // Copied to their exact size: the caller's buffer may be larger, or part of a request.
                 let bytes = Bytes::copy_from_slice(&bytes);
                 let encodings = EncodingSlot::new(&self.encodings);
-                let object = Arc::new(Object { key, revision, create_revision, bytes, meta, encodings });
+                let fingerprint = resource_of(&self.resources, &key).map_or(0, |working| working.published.fingerprint);
+                let object = Object { key, revision, create_revision, bytes, meta, fingerprint, encodings };
+                let object = Arc::new(object);
                 if self.durable {
                     write_put(&mut self.batch, &object);
                 }

@@ -39,6 +39,8 @@ pub struct Object {
     /// As stored: protobuf envelope or JSON.
     pub bytes: Bytes,
     pub meta: Meta,
+    /// [`Resource::fingerprint`] of what `meta` was made with.
+    pub(crate) fingerprint: u32,
     pub(crate) encodings: EncodingSlot,
 }
 
@@ -53,11 +55,15 @@ impl Object {
         }
     }
 
-    /// The same revision with its metadata read from its bytes by `resource`.
-    pub(crate) fn extracted_again(&self, resource: &Resource) -> Object {
+    /// The same revision with the metadata that `resource` makes; read from the bytes only when it may differ.
+    pub(crate) fn claimed_by(self: &Arc<Object>, resource: &Resource) -> Arc<Object> {
+        let fingerprint = resource.fingerprint();
+        if self.fingerprint == fingerprint {
+            return self.clone();
+        }
         let mut meta = resource.meta_of(&self.key, &self.bytes);
         meta.expires_at_seconds = self.meta.expires_at_seconds;
-        Object { meta, ..self.deleted_at(self.revision) }
+        Arc::new(Object { meta, fingerprint, ..self.deleted_at(self.revision) })
     }
 
     /// The same object as of the deletion at `revision`.
@@ -68,6 +74,7 @@ impl Object {
             create_revision: self.create_revision,
             bytes: self.bytes.clone(),
             meta: self.meta.clone(),
+            fingerprint: self.fingerprint,
             encodings: self.encodings.fresh(),
         }
     }
@@ -130,13 +137,21 @@ pub type Extract = Arc<dyn Fn(&str, &[u8]) -> Result<Meta, String> + Send + Sync
 pub struct Resource {
     /// With a slash at the end: "/registry/pods/". No resource's prefix begins with another's.
     pub prefix: Str,
-    /// From key and stored bytes. Called at restart and when a resource is registered over objects that are already there.
+    /// From key and stored bytes. Called for objects whose metadata was made with other fields or by another version of
+    /// this program; otherwise the metadata is stored beside the bytes.
     pub extract: Extract,
-    /// How many `Meta::fields` its objects have.
-    pub field_count: usize,
+    /// The names of the selectable fields, in the order of `Meta::fields`.
+    pub field_names: Vec<Str>,
 }
 
 impl Resource {
+    /// Two resources with the same make the same metadata of the same bytes. Never 0, which stands for none.
+    pub(crate) fn fingerprint(&self) -> u32 {
+        let names = self.field_names.iter().map(|name| name.as_bytes());
+        let texts = [env!("CARGO_PKG_VERSION").as_bytes()].into_iter().chain(names);
+        texts.fold(1, |crc, text| crc32c::crc32c_append(crc32c::crc32c_append(crc, text), b"\0")).max(1)
+    }
+
     /// The metadata in an object's bytes. When they cannot be read there is no reason to lose the object: name and
     /// namespace are in the key, so it can still be read and deleted.
     pub(crate) fn meta_of(&self, key: &str, bytes: &[u8]) -> Meta {
@@ -150,6 +165,6 @@ impl Resource {
 
 impl std::fmt::Debug for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Resource").field("prefix", &self.prefix).field("field_count", &self.field_count).finish()
+        f.debug_struct("Resource").field("prefix", &self.prefix).field("field_names", &self.field_names).finish()
     }
 }

@@ -144,21 +144,25 @@ impl Store {
         store
     }
 
-    /// Adds a resource, or replaces the one with the same prefix (its fields changed). Objects that were stored under
-    /// the prefix appear; running watches of a replaced resource end with `Lost`. Waits for writes in progress.
+    /// Adds a resource. Objects that were stored under the prefix appear. Replaces the one with the same prefix when its
+    /// fields are others, and ends its watches with `Lost`; otherwise that one stays. Waits for writes in progress.
     ///
     /// An object whose bytes cannot be read keeps its name and namespace from its key, and is indexed by nothing.
     pub fn register(&self, resource: Resource) {
+        let known = self.core.resource(&resource.prefix);
+        if known.is_some_and(|known| known.resource.field_names == resource.field_names) {
+            return;
+        }
         let mut head = self.core.lock_drained();
         self.core.withdraw(&mut head, &resource.prefix);
         let keys = head.unclaimed.range::<str, _>((Bound::Included(resource.prefix.as_str()), Bound::Unbounded));
         let keys = keys.map(|(key, _)| key).take_while(|key| key.starts_with(resource.prefix.as_str()));
         let keys: Vec<Arc<str>> = keys.cloned().collect();
         let own = keys.iter().filter_map(|key| head.unclaimed.remove(key));
-        let objects: Vec<Arc<Object>> = own.map(|object| Arc::new(object.extracted_again(&resource))).collect();
+        let objects: Vec<Arc<Object>> = own.map(|object| object.claimed_by(&resource)).collect();
         objects.iter().for_each(|object| head.note_expiry(object));
         let version = Version::from_sorted(objects, head.revision);
-        let feed = Feed::of(WatchLog::starting_after(head.revision));
+        let feed = Feed::of(head.unclaimed_log.claimed_by(&resource));
         self.core.install(&mut head, resource, version, feed);
     }
 
@@ -325,6 +329,7 @@ impl Core {
             revision,
             resources: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
+            unclaimed_log: WatchLog::starting_after(revision),
             expiries: BTreeSet::new(),
             durable,
             batch: Vec::new(),
@@ -429,7 +434,12 @@ impl Core {
     /// Makes a resource known, with what it has.
     pub(crate) fn install(&self, head: &mut Head, resource: Resource, version: Version, feed: Feed) {
         let prefix = resource.prefix.clone();
-        let published = Arc::new(Published { resource, version: RwLock::new(version.clone()), feed: Arc::new(feed) });
+        let published = Arc::new(Published {
+            fingerprint: resource.fingerprint(),
+            resource,
+            version: RwLock::new(version.clone()),
+            feed: Arc::new(feed),
+        });
         head.resources.insert(prefix.clone(), Working { published: published.clone(), version, events: Vec::new() });
         self.published.write().unwrap_or_else(PoisonError::into_inner).insert(prefix, published);
     }
@@ -443,6 +453,7 @@ impl Core {
         self.lock_pinned().retain(|snapshot| snapshot.prefix != prefix);
         let objects = old.version.objects.iter();
         head.unclaimed.extend(objects.map(|(key, object)| (key.clone(), object.clone())));
+        head.unclaimed_log = WatchLog::starting_after(head.revision);
     }
 
     /// The newest states of all resources, and the rest under "".
@@ -496,6 +507,8 @@ impl Core {
         for published in published.values() {
             published.feed.log.write().unwrap_or_else(PoisonError::into_inner).compact(revision);
         }
+        drop(published);
+        self.lock_head().unclaimed_log.compact(revision);
         self.compacted.fetch_max(revision, Ordering::AcqRel);
         self.lock_pinned().retain(|snapshot| snapshot.revision >= revision);
     }

@@ -3,7 +3,7 @@
 //! There is no queue per watcher. A cursor is a position; a slow one costs nothing until the log has dropped what it
 //! would read next, and then it is told so ([`Lost`]).
 
-use crate::object::Object;
+use crate::object::{Object, Resource};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -124,6 +124,17 @@ impl WatchLog {
         self.first += 1;
         self.bytes -= event.object.bytes.len();
         self.floor = self.floor.max(event.revision);
+    }
+
+    /// The part that is under a resource's prefix.
+    pub(crate) fn claimed_by(&self, resource: &Resource) -> WatchLog {
+        let mut own = WatchLog::starting_after(self.floor);
+        for event in self.events.iter().filter(|event| event.object.key.starts_with(resource.prefix.as_str())) {
+            let object = event.object.claimed_by(resource);
+            let previous = event.previous.as_ref().map(|previous| previous.claimed_by(resource));
+            own.push(Event { object, previous, ..event.clone() }, usize::MAX);
+        }
+        own
     }
 
     pub(crate) fn withdraw(&mut self) {

@@ -25,7 +25,7 @@ fn extract(key: &str, bytes: &[u8]) -> Result<Meta, String> {
 }
 
 fn resource(prefix: &str) -> Resource {
-    Resource { prefix: prefix.into(), extract: Arc::new(extract), field_count: 2 }
+    Resource { prefix: prefix.into(), extract: Arc::new(extract), field_names: vec!["x".into(), "y".into()] }
 }
 
 fn resources() -> Vec<Resource> {
@@ -442,10 +442,20 @@ async fn resources_come_and_go(mut subject: Subject) {
     subject.store().unregister(WIDGETS);
     assert!(cursor.next().await.is_err());
     assert!(subject.store().get("/registry/example.com/widgets/ns1/w").is_none());
-    subject.restart();
     assert!(commit(subject.store(), put("/registry/example.com/widgets/ns1/v", "", Expect::Any)).await.is_err());
+    subject.restart();
     subject.store().register(resource(WIDGETS));
     let store = subject.store();
+    if subject.directory.is_some() {
+        assert!(store.watch(WIDGETS, 1).unwrap().try_next().unwrap().is_some(), "history survives the restart");
+    }
+    let other = Resource { field_names: vec!["x".into()], ..resource(WIDGETS) };
+    let mut cursor = store.watch(WIDGETS, store.revision()).unwrap();
+    store.register(resource(WIDGETS));
+    assert_eq!(cursor.try_next().map(|event| event.is_some()), Ok(false), "the same again changes nothing");
+    store.register(other);
+    assert!(cursor.next().await.is_err(), "other fields");
+    store.register(resource(WIDGETS));
     assert_eq!(store.get("/registry/example.com/widgets/ns1/w").unwrap().meta.fields, ["x", "y"]);
     let snapshot = store.snapshot(WIDGETS);
     assert_eq!(snapshot.select(&[Term::Label { key: "a".into(), value: "b".into() }], "").count(), 1);

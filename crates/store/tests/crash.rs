@@ -12,8 +12,11 @@ const DIRECTORY: &str = "KYBERN_STORE_CRASH_DIRECTORY";
 const WRITERS: u64 = 8;
 
 fn open(directory: &Path) -> Store {
-    let pods =
-        Resource { prefix: "/registry/pods/".into(), extract: Arc::new(|_, _| Ok(Meta::default())), field_count: 0 };
+    let pods = Resource {
+        prefix: "/registry/pods/".into(),
+        extract: Arc::new(|_, _| Ok(Meta::default())),
+        field_names: Vec::new(),
+    };
     let options = Options { segment_bytes: 256 << 10, ..Options::default() };
     Store::open_embedded(directory, vec![pods], options).unwrap()
 }

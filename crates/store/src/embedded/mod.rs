@@ -141,7 +141,7 @@ pub fn restore(backup: &Path, directory: &Path, revisions_skipped: u64) -> io::R
     let mut portions = Vec::new();
     for number in 0..checkpoint.portions() {
         let portion = checkpoint.read_portion(number)?;
-        let objects = portion.objects.into_iter().map(|o| Arc::new(o.into_object(Default::default(), &Arc::default())));
+        let objects = portion.objects.into_iter().map(|o| Arc::new(o.into_object(&Arc::default())));
         portions.push((portion.prefix, objects.collect::<Vec<_>>()));
     }
     let sections = portions.into_iter().map(|(prefix, objects)| Section {
@@ -200,6 +200,7 @@ fn core_of(recovered: Recovered, resources: BTreeMap<Str, Resource>, options: Op
         core.install(&mut head, resource.clone(), version, Feed::of(history));
     }
     head.unclaimed = unclaimed;
+    head.unclaimed_log = histories.remove("").unwrap_or_else(|| WatchLog::starting_after(revision));
     drop(head);
     (core, log)
 }

@@ -31,16 +31,19 @@ pub(crate) struct Stored {
     pub(crate) create_revision: u64,
     pub(crate) expires_at_seconds: Option<i64>,
     pub(crate) bytes: Bytes,
+    pub(crate) meta: Meta,
+    pub(crate) fingerprint: u32,
 }
 
 impl Stored {
-    pub(crate) fn into_object(self, meta: Meta, encodings: &Arc<EncodingCache>) -> Object {
+    pub(crate) fn into_object(self, encodings: &Arc<EncodingCache>) -> Object {
         Object {
             key: self.key,
             revision: self.revision,
             create_revision: self.create_revision,
             bytes: self.bytes,
-            meta: Meta { expires_at_seconds: self.expires_at_seconds, ..meta },
+            meta: Meta { expires_at_seconds: self.expires_at_seconds, ..self.meta },
+            fingerprint: self.fingerprint,
             encodings: EncodingSlot::new(encodings),
         }
     }
@@ -74,10 +77,27 @@ pub(crate) fn write_object(into: &mut Vec<u8>, object: &Object) {
     into.extend_from_slice(&object.create_revision.to_le_bytes());
     into.extend_from_slice(&object.meta.expires_at_seconds.unwrap_or(NEVER).to_le_bytes());
     write_bytes(into, &object.bytes);
+    into.extend_from_slice(&u64::from(object.fingerprint).to_le_bytes());
+    write_meta(into, &object.meta);
+}
+
+fn write_meta(into: &mut Vec<u8>, meta: &Meta) {
+    write_bytes(into, meta.namespace.as_bytes());
+    write_bytes(into, meta.name.as_bytes());
+    into.extend_from_slice(&(meta.labels.len() as u64).to_le_bytes());
+    for (key, value) in &meta.labels {
+        write_bytes(into, key.as_bytes());
+        write_bytes(into, value.as_bytes());
+    }
+    into.extend_from_slice(&(meta.fields.len() as u64).to_le_bytes());
+    for value in &meta.fields {
+        write_bytes(into, value.as_bytes());
+    }
 }
 
 pub(crate) fn write_bytes(into: &mut Vec<u8>, bytes: &[u8]) {
-    into.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    let len = u32::try_from(bytes.len()).expect("transactions are bounded far below 4 GiB");
+    into.extend_from_slice(&len.to_le_bytes());
     into.extend_from_slice(bytes);
 }
 
@@ -107,8 +127,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
-        let len = usize::try_from(self.u64()?).map_err(|_| Malformed)?;
-        let (bytes, rest) = self.rest.split_at_checked(len).ok_or(Malformed)?;
+        let (len, rest) = self.rest.split_first_chunk::<4>().ok_or(Malformed)?;
+        let (bytes, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize).ok_or(Malformed)?;
         self.rest = rest;
         Ok(bytes)
     }
@@ -123,7 +143,24 @@ impl<'a> Reader<'a> {
         let expires_at_seconds = Some(self.i64()?).filter(|at| *at != NEVER);
         // Copied: an object that lives long must not hold the file's buffer.
         let bytes = Bytes::copy_from_slice(self.bytes()?);
-        Ok(Stored { key, revision, create_revision, expires_at_seconds, bytes })
+        let fingerprint = u32::try_from(self.u64()?).map_err(|_| Malformed)?;
+        let meta = self.meta()?;
+        Ok(Stored { key, revision, create_revision, expires_at_seconds, bytes, meta, fingerprint })
+    }
+
+    fn meta(&mut self) -> Result<Meta, Malformed> {
+        let (namespace, name) = (self.text()?.into(), self.text()?.into());
+        let mut labels = Vec::new();
+        for _ in 0..self.u64()? {
+            labels.push((self.text()?.into(), self.text()?.into()));
+        }
+        let mut fields = Vec::new();
+        for _ in 0..self.u64()? {
+            fields.push(self.text()?.into());
+        }
+        labels.shrink_to_fit();
+        fields.shrink_to_fit();
+        Ok(Meta { namespace, name, labels, fields, expires_at_seconds: None })
     }
 
     pub(crate) fn transaction(&mut self) -> Result<Transaction, Malformed> {
@@ -147,14 +184,11 @@ mod tests {
     use super::*;
 
     fn object(key: &str, expires_at_seconds: Option<i64>, bytes: &'static [u8]) -> Object {
-        let stored = Stored {
-            key: key.into(),
-            revision: 9,
-            create_revision: 4,
-            expires_at_seconds,
-            bytes: Bytes::from_static(bytes),
-        };
-        stored.into_object(Meta::default(), &Arc::default())
+        let labels = vec![("k".into(), "v".into())];
+        let meta = Meta { name: "x".into(), labels, fields: vec!["".into(), "f".into()], ..Meta::default() };
+        let (key, bytes) = (key.into(), Bytes::from_static(bytes));
+        let stored = Stored { key, revision: 9, create_revision: 4, expires_at_seconds, bytes, meta, fingerprint: 7 };
+        stored.into_object(&Arc::default())
     }
 
     #[test]
@@ -171,7 +205,9 @@ mod tests {
         match &read.changes[1] {
             Change::Put(stored) => {
                 assert_eq!((&*stored.key, stored.expires_at_seconds), ("/registry/events/é", Some(-5)));
-                assert_eq!((stored.revision, stored.create_revision), (9, 4));
+                assert_eq!((stored.revision, stored.create_revision, stored.fingerprint), (9, 4, 7));
+                assert_eq!(stored.meta.fields, ["", "f"]);
+                assert_eq!(stored.meta.labels, [("k".into(), "v".into())]);
             }
             other => panic!("{other:?}"),
         }

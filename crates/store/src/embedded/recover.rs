@@ -7,7 +7,7 @@ use super::log::{Closed, Log, Segments};
 use super::record::{Change, Malformed, Reader, Stored, Transaction};
 use super::refuse;
 use crate::commit::resource_of;
-use crate::object::{EncodingCache, Meta, Object, Resource};
+use crate::object::{EncodingCache, Object, Resource};
 use crate::watch::{Event, Kind, WatchLog};
 use meta::Str;
 use std::collections::BTreeMap;
@@ -92,11 +92,11 @@ impl Recovery<'_> {
     }
 
     fn object(&self, stored: Stored, encodings: &Arc<EncodingCache>) -> Arc<Object> {
-        let meta = match resource_of(self.resources, &stored.key) {
-            Some(resource) => resource.meta_of(&stored.key, &stored.bytes),
-            None => Meta::default(),
-        };
-        Arc::new(stored.into_object(meta, encodings))
+        let object = Arc::new(stored.into_object(encodings));
+        match resource_of(self.resources, &object.key) {
+            Some(resource) => object.claimed_by(resource),
+            None => object,
+        }
     }
 
     /// Replays the log and opens its end for writing.
@@ -183,12 +183,14 @@ struct Decoded {
 
 impl State {
     fn new(resources: &BTreeMap<Str, Resource>) -> State {
+        let prefixes = resources.keys().cloned().chain([Str::default()]);
         State {
             revision: 1,
             log_after: 1,
             sections: BTreeMap::new(),
             objects: BTreeMap::new(),
-            histories: resources.keys().map(|prefix| (prefix.clone(), WatchLog::starting_after(1))).collect(),
+            // Under "": what no registered resource claims.
+            histories: prefixes.map(|prefix| (prefix, WatchLog::starting_after(1))).collect(),
             times: Vec::new(),
             encodings: Arc::default(),
             replayed: None,
@@ -240,8 +242,9 @@ impl State {
 
 fn history_of<'a>(histories: &'a mut BTreeMap<Str, WatchLog>, key: &str) -> Option<&'a mut WatchLog> {
     let until = (std::ops::Bound::Unbounded, std::ops::Bound::Included(key));
-    let (prefix, history) = histories.range_mut::<str, _>(until).next_back()?;
-    key.starts_with(prefix.as_str()).then_some(history)
+    let (nearest, _) = histories.range::<str, _>(until).next_back()?;
+    let prefix = if key.starts_with(nearest.as_str()) { nearest.clone() } else { Str::default() };
+    histories.get_mut(&prefix)
 }
 
 /// The revision that the checkpoint has for a key or prefix; 0 without a checkpoint.
