@@ -5,18 +5,24 @@ mod base64;
 mod decode;
 mod goname;
 mod json;
+mod jsonpath;
 mod list;
+pub mod negotiate;
 mod present;
 mod proto;
 mod scalar;
 mod source;
+pub mod table;
 mod typed;
 mod zero;
 
 pub use decode::{DecodeError, Decoded, Stage, canonicalise, decode_json, kind_of_json};
 pub use json::{encode_json, pretty};
+pub use jsonpath::JsonPath;
 pub use list::{
     JsonList, ListMeta, list_protobuf, protobuf_with_resource_version, watch_frame_json, watch_frame_protobuf,
 };
 pub use proto::{Envelope, decode_protobuf, encode_message, encode_protobuf, kind_of_protobuf, wrap_protobuf};
-pub use proto::{Metadata, Shown, extract_field, extract_metadata, set_resource_version, transcode_json};
+pub use proto::{
+    Metadata, Shown, extract_field, extract_metadata, partial_message, set_resource_version, transcode_json,
+};

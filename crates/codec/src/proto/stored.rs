@@ -106,6 +106,15 @@ fn is_outer(inner: u32, inline: u32) -> bool {
     inline == inner || (inner >> 16 == 0 && inline & 0xffff == inner)
 }
 
+/// The part of an object's message that is its metadata: the message of its PartialObjectMetadata.
+pub fn partial_message(message: &[u8]) -> &[u8] {
+    let mut fields = Fields::new(message);
+    match fields.next() {
+        Ok(Some((METADATA, _))) => message.get(..message.len() - fields.rest().len()).unwrap_or(&[]),
+        _ => &[],
+    }
+}
+
 /// Appends an object's message with its resourceVersion set. The message's metadata comes first, as encoders write it.
 pub fn set_resource_version(message: &[u8], resource_version: &str, out: &mut Vec<u8>) -> Result<(), String> {
     let mut backwards = Backwards::with_capacity(message.len() + resource_version.len() + 16);
