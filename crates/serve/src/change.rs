@@ -73,7 +73,9 @@ fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Res
         }
         Patch::Merge(change) => document = patch::merge::apply(document, change.clone()),
         Patch::Strategic(change) => {
-            document = patch::merge::apply(document, change.clone());
+            document = patch::strategic::apply(&descriptor.schema, descriptor.type_id, document, change.clone())?;
+            unknown = patch::strategic::restore(&descriptor.schema, descriptor.type_id, &document)
+                .map_err(|why| patch::strategic::unusable(change, &why))?;
         }
     }
     let clears = managed::clears(&document);
