@@ -26,7 +26,7 @@ pub fn apply(target: &Target, live: Option<&Value>, applied: &Value, manager: &s
             &zero
         }
     };
-    let managers = managers_before(target, live)?;
+    let managers = managers_before(target, live);
     let (mut object, managers) = match apply_once(target, live, applied, managers.clone(), manager, force) {
         Err(Failure::Conflicts(conflicts)) if manager == "kubectl" => {
             // What client-side apply owned is taken over without a conflict.
@@ -55,10 +55,8 @@ fn check_kind(target: &Target, applied: &Value) -> Result<()> {
 }
 
 /// The managers of the live object. One that has none gets one for all it holds.
-fn managers_before(target: &Target, live: &Value) -> Result<Entries> {
-    let list = &live["metadata"]["managedFields"];
-    let mut managers = entries::decode(list)
-        .map_err(|e| Status::failure(500, Reason::Unknown, format!("failed to decode managed fields: {e}")))?;
+fn managers_before(target: &Target, live: &Value) -> Entries {
+    let mut managers = entries::of_stored(Some(live));
     if managers.is_empty() {
         let mut fields = Set::default();
         if let Ok(change) = target.typed().compare(&target.typed().zero(), live) {
@@ -70,7 +68,7 @@ fn managers_before(target: &Target, live: &Value) -> Result<Entries> {
         update::add_update(target, &mut managers, BEFORE_FIRST_APPLY, fields);
         cap::cap_update_managers(&mut managers);
     }
-    Ok(managers)
+    managers
 }
 
 enum Failure {
@@ -214,8 +212,8 @@ fn prune_in(
     own: &Entry,
     last: &Set,
 ) -> std::result::Result<Value, NotComparable> {
-    let last = typed.name_parents(last);
-    let all = typed.name_parents(&typed.collect(&merged)?);
+    let last = typed.name_parents(last.clone());
+    let all = typed.name_parents(typed.collect(&merged)?);
     let mut pruned = typed.remove(merged.clone(), &last);
     // What somebody owns, the new configuration included, comes back. Owners in other versions see the object converted.
     let mut owned: Vec<(Str, Set)> = Vec::new();
@@ -228,31 +226,33 @@ fn prune_in(
     owned.sort_by_key(|(v, _)| v != version);
     for (other_version, set) in owned {
         if other_version == *version {
-            pruned = restore_owned(typed, &merged, &pruned, &set)?;
+            pruned = restore_owned(typed, &merged, all.clone(), &pruned, set)?;
             continue;
         }
         let versions = target.versions;
         let here = (versions.convert(&merged, &other_version), versions.convert(&pruned, &other_version));
         let (Some(whole), Some(part)) = here else { continue };
         let there = Typed::new(whole.schema, whole.type_id);
-        let restored = restore_owned(&there, &whole.object, &part.object, &set)?;
+        let all = there.name_parents(there.collect(&whole.object)?);
+        let restored = restore_owned(&there, &whole.object, all, &part.object, set)?;
         pruned = versions.convert_back(restored, &other_version).unwrap_or(pruned);
     }
     // What was never this manager's stays too.
     let mut gone = all;
-    gone.remove(&typed.name_parents(&typed.collect(&pruned)?));
+    gone.remove(&typed.name_parents(typed.collect(&pruned)?));
     Ok(typed.remove(merged, &gone.intersection(&last)))
 }
 
+/// `pruned` with what is owned of `merged`, whose paths are `all`.
 fn restore_owned(
     typed: &Typed,
     merged: &Value,
+    all: Set,
     pruned: &Value,
-    owned: &Set,
+    owned: Set,
 ) -> std::result::Result<Value, NotComparable> {
-    let mut gone = typed.name_parents(&typed.collect(merged)?);
-    let mut keep = typed.name_parents(&typed.collect(pruned)?);
-    keep.merge(typed.name_parents(owned));
-    gone.remove(&keep);
+    let mut gone = all;
+    gone.remove(&typed.name_parents(typed.collect(pruned)?));
+    gone.remove(&typed.name_parents(owned));
     Ok(typed.remove(merged.clone(), &gone))
 }

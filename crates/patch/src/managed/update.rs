@@ -115,7 +115,7 @@ pub(super) fn changes_for(
     managers: &mut Entries,
     mut keep: impl FnMut(&mut Entry, &VersionedChange) -> bool,
 ) -> Option<Taken> {
-    let here = versioned(target, target.api_version(), &target.typed().compare(live, new).ok()?);
+    let here = versioned(target, target.api_version(), target.typed().compare(live, new).ok()?);
     let mut others: Vec<VersionedChange> = Vec::new();
     let mut comparable = true;
     managers.retain_mut(|entry| {
@@ -128,7 +128,7 @@ pub(super) fn changes_for(
             let both = versions.convert(live, &entry.api_version).zip(versions.convert(new, &entry.api_version));
             let Some((old, new)) = both else { return false };
             match Typed::new(old.schema, old.type_id).compare(&old.object, &new.object) {
-                Ok(change) => others.push(versioned(target, entry.api_version.clone(), &change)),
+                Ok(change) => others.push(versioned(target, entry.api_version.clone(), change)),
                 Err(_) => comparable = false,
             }
         }
@@ -138,13 +138,12 @@ pub(super) fn changes_for(
     comparable.then_some(Taken { change: here.taken })
 }
 
-fn versioned(target: &Target, api_version: Str, change: &Change) -> VersionedChange {
-    let mut taken = change.added.clone();
-    taken.merge(change.modified.clone());
-    let mut removed = change.removed.clone();
+fn versioned(target: &Target, api_version: Str, change: Change) -> VersionedChange {
+    let Change { removed: mut gone, modified, added: mut taken } = change;
+    taken.merge(modified);
     target.reset.filter(&mut taken);
-    target.reset.filter(&mut removed);
-    VersionedChange { api_version, taken, removed }
+    target.reset.filter(&mut gone);
+    VersionedChange { api_version, taken, removed: gone }
 }
 
 /// Adds the fields an update set to its manager's entry.

@@ -43,11 +43,13 @@ fn collect(schema: &Schema, at: Ref, value: &Value) -> Result<(bool, Set), NotCo
 
 fn collect_members(schema: &Schema, map: &Map, value: &Value) -> Result<Set, NotComparable> {
     let mut set = Set::default();
+    let mut types = map.members();
     for (name, member) in value.entries() {
-        let Some(at) = map.member(name) else { continue };
+        let declared = types.field(name).is_some();
+        let Some(at) = types.member(name) else { continue };
         let (own, children) = collect(schema, at, member)?;
         let empty = member.is_null() || member.as_object().is_some_and(meta::Map::is_empty);
-        let own = own || empty || map.field(name).is_none();
+        let own = own || empty || !declared;
         if own || !children.is_empty() {
             set.nodes.push(Node { element: field_element(name), member: own, children });
         }

@@ -34,7 +34,8 @@ impl Typed<'_> {
     /// A list with keys has items without them.
     pub fn compare(&self, old: &Value, new: &Value) -> Compared<Change> {
         let mut change = Change::default();
-        compare(self.schema, self.root(), Some(old), Some(new), &mut change)?;
+        let root = Spot { schema: self.schema, at: self.root(), depth: 0 };
+        compare(root, Some(old), Some(new), &mut change)?;
         Ok(change)
     }
 }
@@ -47,67 +48,111 @@ struct Own {
     added: bool,
 }
 
-fn leaf(old: Option<&Value>, new: Option<&Value>) -> Own {
-    match (old, new) {
-        (None, _) => Own { added: true, ..Own::default() },
-        (_, None) => Own { removed: true, ..Own::default() },
-        (Some(old), Some(new)) => Own { modified: !equal(old, new), ..Own::default() },
+fn leaf(old: &Value, new: &Value) -> Own {
+    Own { modified: !equal(old, new), ..Own::default() }
+}
+
+/// Down to this depth equal parts are skipped at once. Deeper it would cost more than it saves, and without a bound a
+/// hostile nest would be compared once for each of its levels.
+const SKIP_DEPTH_MAX: usize = 4;
+
+/// What is compared: a place in the types, and how deep it is.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    schema: &'a Schema,
+    at: Ref<'a>,
+    depth: usize,
+}
+
+impl<'a> Spot<'a> {
+    fn below(self, at: Ref<'a>) -> Spot<'a> {
+        Spot { at, depth: self.depth + 1, ..self }
     }
 }
 
 /// Compares at one place: what lies below goes into `below`, the path itself is returned.
-fn compare(schema: &Schema, at: Ref, old: Option<&Value>, new: Option<&Value>, below: &mut Change) -> Compared<Own> {
-    let (was, is) = (view(schema, at, old), view(schema, at, new));
-    let same_kind = std::mem::discriminant(&was) == std::mem::discriminant(&is);
-    if old.is_none() || same_kind {
-        return compare_as(schema, &is, old, new, below);
+fn compare(spot: Spot, old: Option<&Value>, new: Option<&Value>, below: &mut Change) -> Compared<Own> {
+    let (old, new) = match (old, new) {
+        (Some(old), Some(new)) => (old, new),
+        (None, Some(new)) => {
+            below.added = every_path(spot.schema, spot.at, new)?;
+            return Ok(Own { added: true, ..Own::default() });
+        }
+        (Some(old), None) => {
+            below.removed = every_path(spot.schema, spot.at, old)?;
+            return Ok(Own { removed: true, ..Own::default() });
+        }
+        (None, None) => return Ok(Own::default()),
+    };
+    if spot.depth <= SKIP_DEPTH_MAX && old == new {
+        return Ok(Own::default());
     }
-    if new.is_none() {
-        return compare_as(schema, &was, old, new, below);
+    let (was, is) = (view(spot.schema, spot.at, Some(old)), view(spot.schema, spot.at, Some(new)));
+    let own = compare_as(spot, &is, old, new, below)?;
+    if std::mem::discriminant(&was) == std::mem::discriminant(&is) {
+        return Ok(own);
     }
     // An undeclared value changed its kind: the parts of the old go, those of the new come.
-    let a = compare_as(schema, &was, old, new, below)?;
-    let b = compare_as(schema, &is, old, new, below)?;
-    let modified = a.modified || b.modified;
-    Ok(Own { removed: a.removed || b.removed, modified, added: a.added || b.added })
+    let before = compare_as(spot, &was, old, new, below)?;
+    Ok(Own { modified: own.modified || before.modified, ..Own::default() })
 }
 
-fn compare_as(
-    schema: &Schema,
-    as_: &View,
-    old: Option<&Value>,
-    new: Option<&Value>,
-    below: &mut Change,
-) -> Compared<Own> {
+/// All paths below a value that is there on one side only. The value's own path is in the set too.
+fn every_path(schema: &Schema, at: Ref, value: &Value) -> Compared<Set> {
+    let mut set = Set::default();
+    match (view(schema, at, Some(value)), value) {
+        (View::Map(map), Value::Object(members)) if !map.atomic => {
+            set.nodes.reserve(members.len());
+            let mut types = map.members();
+            for (name, value) in members.iter() {
+                let Some(at) = types.member(name) else { continue };
+                let children = every_path(schema, at, value)?;
+                set.nodes.push(Node { element: field_element(name), member: true, children });
+            }
+        }
+        (View::List(list), Value::Array(items)) if list.kind != ListKind::Atomic => {
+            let items = indexed(&list, items)?;
+            set.nodes.reserve(items.len());
+            for group in items.chunk_by(|a, b| a.0 == b.0) {
+                let children = match group {
+                    [(_, item)] => every_path(schema, list.item, item)?,
+                    // Items that share an element cannot be told apart: only the element is owned.
+                    _ => Set::default(),
+                };
+                let element = group.first().map(|(e, _)| e.clone()).unwrap_or_default();
+                set.nodes.push(Node { element, member: true, children });
+            }
+        }
+        _ => {}
+    }
+    Ok(set)
+}
+
+fn compare_as(spot: Spot, as_: &View, old: &Value, new: &Value, below: &mut Change) -> Compared<Own> {
     match as_ {
         View::Scalar(_) => return Ok(leaf(old, new)),
         View::Map(map) => {
-            let members = |v: Option<&Value>| v.and_then(Value::as_object).is_some_and(|m| !m.is_empty());
+            let members = |v: &Value| v.as_object().is_some_and(|m| !m.is_empty());
             if map.atomic || (!members(old) && !members(new)) {
                 return Ok(leaf(old, new));
             }
-            compare_members(schema, map, old, new, below)?;
+            compare_members(spot, map, old, new, below)?;
         }
         View::List(list) => {
-            let (a, b) = (old.map_or(&[][..], Value::items), new.map_or(&[][..], Value::items));
+            let (a, b) = (old.items(), new.items());
             if list.kind == ListKind::Atomic || (a.is_empty() && b.is_empty()) {
                 return Ok(leaf(old, new));
             }
-            compare_items(schema, list, a, b, below)?;
+            compare_items(spot, list, a, b, below)?;
         }
     }
-    Ok(Own { removed: new.is_none(), modified: false, added: old.is_none() })
+    Ok(Own::default())
 }
 
-fn compare_members(
-    schema: &Schema,
-    map: &Map,
-    old: Option<&Value>,
-    new: Option<&Value>,
-    below: &mut Change,
-) -> Compared<()> {
-    let mut olds = old.into_iter().flat_map(Value::entries).peekable();
-    let mut news = new.into_iter().flat_map(Value::entries).peekable();
+fn compare_members(spot: Spot, map: &Map, old: &Value, new: &Value, below: &mut Change) -> Compared<()> {
+    let mut olds = old.entries().peekable();
+    let mut news = new.entries().peekable();
+    let mut types = map.members();
     loop {
         let order = match (olds.peek(), news.peek()) {
             (Some((a, _)), Some((b, _))) => a.cmp(b),
@@ -118,9 +163,9 @@ fn compare_members(
         let was = if order.is_le() { olds.next() } else { None };
         let is = if order.is_ge() { news.next() } else { None };
         let Some((name, _)) = was.or(is) else { return Ok(()) };
-        let Some(member) = map.member(name) else { continue };
+        let Some(member) = types.member(name) else { continue };
         let mut change = Change::default();
-        let own = compare(schema, member, was.map(|e| e.1), is.map(|e| e.1), &mut change)?;
+        let own = compare(spot.below(member), was.map(|e| e.1), is.map(|e| e.1), &mut change)?;
         record(below, own, change, || field_element(name));
     }
 }
@@ -154,7 +199,7 @@ pub(super) fn indexed<'v>(list: &List, items: &'v [Value]) -> Compared<Vec<(Elem
     Ok(out)
 }
 
-fn compare_items(schema: &Schema, list: &List, old: &[Value], new: &[Value], below: &mut Change) -> Compared<()> {
+fn compare_items(spot: Spot, list: &List, old: &[Value], new: &[Value], below: &mut Change) -> Compared<()> {
     if old == new {
         return Ok(());
     }
@@ -170,7 +215,7 @@ fn compare_items(schema: &Schema, list: &List, old: &[Value], new: &[Value], bel
         let was = take_equal(&mut olds, element);
         let is = take_equal(&mut news, element);
         let mut change = Change::default();
-        let own = compare_item(schema, list, was, is, &mut change)?;
+        let own = compare_item(spot, list, was, is, &mut change)?;
         record(below, own, change, || element.clone());
     }
     Ok(())
@@ -183,33 +228,29 @@ fn take_equal<'s, 'v>(items: &mut &'s [(Element, &'v Value)], element: &Element)
     taken
 }
 
+type Indexed<'v> = (Element, &'v Value);
+
 /// Items of one element. There may be several: then the element itself is owned and nothing below it.
-fn compare_item(
-    schema: &Schema,
-    list: &List,
-    was: &[(Element, &Value)],
-    is: &[(Element, &Value)],
-    below: &mut Change,
-) -> Compared<Own> {
-    let one = |items: &[(Element, &'_ Value)]| items.first().map(|(_, v)| (*v).clone());
-    match (was, is) {
-        ([] | [_], [] | [_]) => compare(schema, list.item, was.first().map(|e| e.1), is.first().map(|e| e.1), below),
-        ([_, _, ..], [_, _, ..]) => {
+fn compare_item(spot: Spot, list: &List, was: &[Indexed], is: &[Indexed], below: &mut Change) -> Compared<Own> {
+    let (old, new) = (was.first().map(|e| e.1), is.first().map(|e| e.1));
+    match (was.len() >= 2, is.len() >= 2) {
+        (false, false) => compare(spot.below(list.item), old, new, below),
+        (true, true) => {
             let same = was.len() == is.len() && was.iter().zip(is).all(|(a, b)| equal(a.1, b.1));
             Ok(Own { modified: !same, ..Own::default() })
         }
-        ([_, _, ..], rest) => {
+        (true, false) => {
             let mut own = Own::default();
-            if let Some(new) = one(rest) {
-                own = compare(schema, list.item, None, Some(&new), below)?;
+            if new.is_some() {
+                own = compare(spot.below(list.item), None, new, below)?;
             }
             own.removed = true;
             Ok(own)
         }
-        (rest, _) => {
+        (false, true) => {
             let mut own = Own::default();
-            if let Some(old) = one(rest) {
-                own = compare(schema, list.item, Some(&old), None, below)?;
+            if old.is_some() {
+                own = compare(spot.below(list.item), old, None, below)?;
             }
             own.added = true;
             Ok(own)

@@ -19,11 +19,12 @@ fn merge(schema: &Schema, at: Ref, live: &Value, applied: &Value) -> Value {
         (View::Map(map), Value::Object(a), Value::Object(b)) if !(map.atomic || a.is_empty() && b.is_empty()) => {
             let mut out: Vec<(Str, Value)> = Vec::with_capacity(a.len() + b.len());
             let mut lives = a.iter().peekable();
+            let mut types = map.members();
             for (name, value) in b.iter() {
                 while let Some((k, v)) = lives.next_if(|(k, _)| *k < name) {
                     out.push((k.into(), v.clone()));
                 }
-                let merged = match (lives.next_if(|(k, _)| *k == name), map.member(name)) {
+                let merged = match (lives.next_if(|(k, _)| *k == name), types.member(name)) {
                     (Some((_, old)), Some(at)) => merge(schema, at, old, value),
                     _ => value.clone(),
                 };
@@ -52,6 +53,9 @@ fn merge_items(schema: &Schema, list: &List, live: &[Value], applied: &[Value]) 
         items.iter().map(|item| item_element(list, item).unwrap_or_default()).collect()
     };
     let (lefts, rights) = (elements(live), elements(applied));
+    if lefts == rights && distinct(&rights) {
+        return live.iter().zip(applied).map(|(old, item)| merge(schema, list.item, old, item)).collect();
+    }
     let mut in_live: HashMap<&str, Option<&Value>> = HashMap::with_capacity(live.len());
     for (element, item) in lefts.iter().zip(live) {
         // Duplicates in the live list are not merged with the applied item, but replaced by it.
@@ -105,4 +109,9 @@ fn merge_items(schema: &Schema, list: &List, live: &[Value], applied: &[Value]) 
         }
         r += 1;
     }
+}
+
+fn distinct(elements: &[Element]) -> bool {
+    let mut seen = HashSet::with_capacity(elements.len());
+    elements.iter().all(|e| seen.insert(e.as_str()))
 }

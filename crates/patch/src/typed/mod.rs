@@ -63,10 +63,9 @@ impl<'a> Typed<'a> {
     }
 
     /// Adds the named fields on the way to each path: of `a.b.c` also `a` when that is a declared field.
-    pub fn name_parents(&self, set: &Set) -> Set {
-        let mut out = set.clone();
-        view::name_parents(self.schema, self.root(), &mut out);
-        out
+    pub fn name_parents(&self, mut set: Set) -> Set {
+        view::name_parents(self.schema, self.root(), &mut set);
+        set
     }
 }
 

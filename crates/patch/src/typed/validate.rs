@@ -1,8 +1,9 @@
 //! Whether an object fits its schema: what upstream checks before it applies a configuration.
 
 use super::Typed;
+use super::compare::field_element;
 use super::view::{List, ListKind, Map, Ref, Scalar, View, item_element, view};
-use crate::fields::{display_path, index_element};
+use crate::fields::{Element, display_path, index_element};
 use crate::go;
 use meta::Value;
 use schema::Schema;
@@ -13,7 +14,7 @@ impl Typed<'_> {
     pub fn validate(&self, object: &Value) -> Vec<String> {
         let mut errs = Errors::default();
         validate(self.schema, self.root(), object, &mut errs);
-        errs.found
+        errs.texts()
     }
 }
 
@@ -25,22 +26,37 @@ pub fn message(errs: &[String]) -> String {
     }
 }
 
+/// Errors with their paths, which are made only when there are errors: from the inside out.
 #[derive(Default)]
 struct Errors {
-    path: Vec<String>,
-    found: Vec<String>,
+    found: Vec<Found>,
+}
+
+struct Found {
+    path: String,
+    text: String,
 }
 
 impl Errors {
     fn add(&mut self, text: String) {
-        let path = self.path.concat();
-        self.found.push(if path.is_empty() { text } else { format!("{path}: {text}") });
+        self.found.push(Found { path: String::new(), text });
     }
 
-    fn below(&mut self, element: &str, check: impl FnOnce(&mut Errors)) {
-        self.path.push(display_path(&[element]));
+    /// Runs a check one element further.
+    fn below(&mut self, element: impl Fn() -> Element, check: impl FnOnce(&mut Errors)) {
+        let before = self.found.len();
         check(self);
-        self.path.pop();
+        if self.found.len() > before {
+            let prefix = display_path(&[&element()]);
+            for found in self.found.iter_mut().skip(before) {
+                found.path.insert_str(0, &prefix);
+            }
+        }
+    }
+
+    fn texts(self) -> Vec<String> {
+        let text = |f: Found| if f.path.is_empty() { f.text } else { format!("{}: {}", f.path, f.text) };
+        self.found.into_iter().map(text).collect()
     }
 }
 
@@ -75,12 +91,13 @@ fn validate_scalar(scalar: Scalar, value: &Value, errs: &mut Errors) {
 }
 
 fn validate_members(schema: &Schema, map: &Map, value: &Value, errs: &mut Errors) {
+    let mut types = map.members();
     for (name, member) in value.entries() {
-        let element = format!("f:{name}");
-        match map.member(name) {
-            Some(at) => errs.below(&element, |errs| validate(schema, at, member, errs)),
+        let element = || field_element(name);
+        match types.member(name) {
+            Some(at) => errs.below(element, |errs| validate(schema, at, member, errs)),
             None => {
-                errs.below(&element, |errs| errs.add("field not declared in schema".to_string()));
+                errs.below(element, |errs| errs.add("field not declared in schema".to_string()));
                 return; // upstream stops at the first one of a struct
             }
         }
@@ -88,19 +105,22 @@ fn validate_members(schema: &Schema, map: &Map, value: &Value, errs: &mut Errors
 }
 
 fn validate_items(schema: &Schema, list: &List, items: &[Value], errs: &mut Errors) {
-    let mut seen = HashSet::new();
+    if list.kind == ListKind::Atomic {
+        for (i, item) in items.iter().enumerate() {
+            errs.below(|| index_element(i), |errs| validate(schema, list.item, item, errs));
+        }
+        return;
+    }
+    let mut seen = HashSet::with_capacity(items.len());
     for (i, item) in items.iter().enumerate() {
-        let element = if list.kind == ListKind::Atomic {
-            index_element(i)
-        } else {
-            match item_element(list, item) {
-                Ok(element) => element,
-                Err(text) => return errs.add(format!("element {i}: {text}")),
-            }
+        let element = match item_element(list, item) {
+            Ok(element) => element,
+            Err(text) => return errs.add(format!("element {i}: {text}")),
         };
-        if !seen.insert(element.clone()) {
+        if seen.contains(&element) {
             errs.add(format!("duplicate entries for key {}", display_path(&[&element])));
         }
-        errs.below(&element, |errs| validate(schema, list.item, item, errs));
+        errs.below(|| element.clone(), |errs| validate(schema, list.item, item, errs));
+        seen.insert(element);
     }
 }

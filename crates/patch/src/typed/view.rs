@@ -3,6 +3,7 @@
 use crate::fields::{Element, Set, key_element, value_element};
 use meta::{Str, Value};
 use schema::{Field, ListType, Schema, Shape, Type, TypeId};
+use std::cmp::Ordering;
 
 /// A place in the schema.
 #[derive(Clone, Copy)]
@@ -63,6 +64,37 @@ impl<'a> Map<'a> {
 
     pub fn member(&self, name: &str) -> Option<Ref<'a>> {
         self.field(name).map(|f| Ref::Shape(&f.shape, Some(f))).or(self.other)
+    }
+}
+
+/// Looks members up in the order of their names, each from where the last one was found.
+pub(super) struct Members<'a> {
+    map: Map<'a>,
+    at: usize,
+}
+
+impl<'a> Map<'a> {
+    pub fn members(self) -> Members<'a> {
+        Members { map: self, at: 0 }
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The declared field of a name that is not below the one asked for before.
+    pub fn field(&mut self, name: &str) -> Option<&'a Field> {
+        let ty = self.map.ty?;
+        while let Some(field) = ty.by_name.get(self.at).and_then(|i| ty.fields.get(usize::from(*i))) {
+            match field.name.as_str().cmp(name) {
+                Ordering::Less => self.at += 1,
+                Ordering::Equal => return Some(field),
+                Ordering::Greater => return None,
+            }
+        }
+        None
+    }
+
+    pub fn member(&mut self, name: &str) -> Option<Ref<'a>> {
+        self.field(name).map(|f| Ref::Shape(&f.shape, Some(f))).or(self.map.other)
     }
 }
 
