@@ -116,3 +116,21 @@ fn openapi_v3_says_what_upstream_says() {
     }
     assert_nearly_same(&found);
 }
+
+#[test]
+#[ignore = "prints durations"]
+fn making_times() {
+    let documents = documents();
+    let time = |name: &str, make: &dyn Fn() -> usize| {
+        let start = std::time::Instant::now();
+        let bytes = make();
+        println!("{name}: {bytes} bytes in {:?}", start.elapsed());
+    };
+    for _ in 0..3 {
+        time("aggregated discovery", &|| documents.aggregated_groups().bytes.len());
+        time("OpenAPI v2", &|| documents.openapi_v2().bytes.len());
+        time("OpenAPI v2 protobuf", &|| documents.openapi_v2_protobuf().len());
+        time("OpenAPI v3 index", &|| documents.openapi_v3_index().bytes.len());
+        time("OpenAPI v3 api/v1", &|| documents.openapi_v3("api/v1").map_or(0, |d| d.bytes.len()));
+    }
+}

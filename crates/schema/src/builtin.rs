@@ -48,10 +48,12 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "prints a duration"]
+    #[ignore = "prints durations"]
     fn load_time() {
-        let start = std::time::Instant::now();
-        let schema = facts::read(FACTS).expect("facts");
-        println!("{} types in {:?}", schema.types().count(), start.elapsed());
+        for _ in 0..10 {
+            let start = std::time::Instant::now();
+            let schema = facts::read(FACTS).expect("facts");
+            println!("{} types in {:?}", schema.types().count(), start.elapsed());
+        }
     }
 }

@@ -313,9 +313,7 @@ impl<'a> Writer<'a> {
         parameters.extend(self.scope_parameters());
         operation.parameters = parameters::sorted(parameters, if all_namespaces { &["namespace"] } else { &[] });
         operation.response = Content::Definition(self.list_definition.clone());
-        if watched {
-            operation.produces.extend(self.watch_types());
-        }
+        operation.produces.extend(self.watch_types());
         operation
     }
 
