@@ -3,7 +3,7 @@
 use flate2::read::GzDecoder;
 use meta::{Str, Value};
 use publish::Documents;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -115,6 +115,39 @@ fn openapi_v3_says_what_upstream_says() {
         found.extend(differences(&format!("openapi_v3__{}", key.replace('/', "__")), &document.bytes));
     }
     assert_nearly_same(&found);
+}
+
+/// The steps and answers of a recorded scenario.
+fn scenario(id: &str) -> Option<Value> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/wire/corpus/scenarios.jsonl.gz");
+    let Ok(file) = std::fs::File::open(&path) else {
+        println!("skipped: no recording {}", path.display());
+        return None;
+    };
+    let start = format!("{{\"id\":\"{id}\"");
+    let mut lines = BufReader::new(GzDecoder::new(file)).lines().map(|line| line.expect("text"));
+    lines.find(|line| line.starts_with(&start)).map(|line| parse(line.as_bytes()))
+}
+
+#[test]
+fn custom_resources_are_published_too() {
+    let Some(scenario) = scenario("crd/openapi") else { return };
+    let of = |field: &str, wanted: &dyn Fn(&Value) -> bool| {
+        scenario[field].items().iter().find(|v| wanted(v)).cloned().unwrap_or_default()
+    };
+    let mut definition = of("steps", &|step| step["body"]["kind"].str() == "CustomResourceDefinition")["body"].clone();
+    let theirs = of("want", &|answer| answer["body"].get("openapi").is_some())["body"].clone();
+    let mut names = definition["spec"]["names"].clone();
+    names.set("listKind", "OpenAPIList");
+    definition.entry("status").set("acceptedNames", names);
+    let custom = custom::descriptors(&definition, &schema::builtin()).expect("a good definition");
+    let documents = Documents::new(&custom.into_iter().map(Arc::new).collect::<Vec<_>>());
+    let ours = documents.openapi_v3("apis/oa.sc.example.com/v1").expect("a document");
+    let mut differences = json::Differences::default();
+    json::compare("custom", &parse(&ours.bytes), &theirs, &mut differences);
+    differences.lines.retain(|line| !line.contains("shardRange"));
+    assert!(differences.lines.is_empty(), "{:#?}", differences.lines);
+    assert!(documents.openapi_v3("apis/oa.sc.example.com").is_none());
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Schemas of types, and which a document needs.
 
+use super::operation::Path;
+use super::{Source, custom};
 use crate::descriptions::Descriptions;
-use meta::{Str, Value, value};
+use meta::{Gvk, Str, Value, value};
+use resource::Descriptor;
 use schema::{Field, ListType, Schema, SchemaOther, Shape, Type, TypeId};
 use std::collections::BTreeMap;
 
@@ -24,11 +27,14 @@ impl Version {
 }
 
 /// What a definition is made from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Definition<'a> {
     Struct(&'a Schema, TypeId),
     /// A type with a form of its own; the name of its definition.
     Special(&'static str),
+    /// A custom resource's kind.
+    Custom(&'a Descriptor),
+    CustomList(&'a Descriptor),
 }
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
@@ -79,6 +85,30 @@ fn special(shape: &Shape) -> Option<&'static str> {
     }
 }
 
+/// Meta types such as DeleteOptions are kinds of every group version; which of these a document says.
+#[derive(Clone, Copy, Debug)]
+pub enum MetaKinds<'a> {
+    All,
+    /// The core's and this group version's: documents of built-in group versions.
+    Of(&'a str, &'a str),
+    /// Those of kube-apiserver's own scheme: documents of custom resources.
+    Native,
+}
+
+/// Groups whose types are in other servers' schemes than kube-apiserver's own.
+const OTHER_SCHEMES: &[&str] =
+    &["admission.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "imagepolicy.k8s.io"];
+
+impl MetaKinds<'_> {
+    fn has(self, gvk: &Gvk) -> bool {
+        match self {
+            MetaKinds::All => true,
+            MetaKinds::Of(group, version) => gvk.group.is_empty() || gvk.group == group && gvk.version == version,
+            MetaKinds::Native => !OTHER_SCHEMES.contains(&gvk.group.as_str()),
+        }
+    }
+}
+
 /// Definitions by name, growing by reference.
 #[derive(Default)]
 pub struct Definitions<'a> {
@@ -86,12 +116,31 @@ pub struct Definitions<'a> {
 }
 
 impl<'a> Definitions<'a> {
+    /// Adds all that a path of a group version refers to.
+    pub fn need_all(&mut self, source: &Source<'a>, builtin: &'a Schema, path: &Path, group_version: (&str, &str)) {
+        let own = |d: &&'a Descriptor| !d.protobuf && group_version == (d.group.as_str(), d.version.as_str());
+        for name in path.references() {
+            self.need(builtin, name);
+            source.descriptors.iter().map(|d| &**d).filter(own).for_each(|d| self.need_custom(builtin, d, name));
+        }
+    }
+
     /// Adds the definition with a name and all that it refers to.
-    pub fn need(&mut self, schema: &'a Schema, name: &str) {
+    fn need(&mut self, schema: &'a Schema, name: &str) {
         if let Some(id) = schema.named(name) {
             self.need_type(schema, id);
         } else if let Some((name, ..)) = SPECIALS.iter().find(|(special, ..)| *special == name) {
             self.found.insert(Str::from(*name), Definition::Special(name));
+        }
+    }
+
+    /// Adds a custom resource's definition and its list's when the name is that of one of them.
+    fn need_custom(&mut self, builtin: &'a Schema, d: &'a Descriptor, name: &str) {
+        let object = &d.schema.ty(d.type_id).name;
+        if *object == name || custom::list_name(d) == name {
+            self.found.insert(object.clone(), Definition::Custom(d));
+            self.found.insert(custom::list_name(d).into(), Definition::CustomList(d));
+            custom::NEEDED.iter().for_each(|name| self.need(builtin, name));
         }
     }
 
@@ -121,16 +170,17 @@ impl<'a> Definitions<'a> {
 }
 
 impl Definition<'_> {
-    /// The schema. `group_version` is the document's own; the kinds of meta types are limited to it, as they are of every group version.
-    pub fn write(&self, version: Version, descriptions: &Descriptions, group_version: Option<(&str, &str)>) -> Value {
+    pub fn write(&self, version: Version, descriptions: &Descriptions, meta_kinds: MetaKinds) -> Value {
         match self {
             Definition::Struct(schema, id) => {
                 let ty = schema.ty(*id);
                 let mut out = write_type(schema, ty, version, descriptions);
-                write_kinds(&mut out, ty, group_version.filter(|_| ty.name.starts_with(META)));
+                write_kinds(&mut out, ty, if ty.name.starts_with(META) { meta_kinds } else { MetaKinds::All });
                 out
             }
             Definition::Special(name) => write_special(name, version, descriptions),
+            Definition::Custom(d) => custom::object(d, version, descriptions),
+            Definition::CustomList(d) => custom::list(d, version, descriptions),
         }
     }
 }
@@ -160,11 +210,6 @@ fn write_special(name: &str, version: Version, descriptions: &Descriptions) -> V
 }
 
 fn write_type(schema: &Schema, ty: &Type, version: Version, descriptions: &Descriptions) -> Value {
-    if let Some(custom) =
-        ty.rules.as_ref().map(|r| &r.source).filter(|s| s.get("type").is_some() || s.get("properties").is_some())
-    {
-        return write_custom(custom, version, descriptions);
-    }
     let mut out = value!({"type": "object"});
     describe(&mut out, descriptions.ty(&ty.name));
     let required: Vec<Value> = ty.fields.iter().filter(|f| f.required).map(|f| Value::from(&f.name)).collect();
@@ -184,34 +229,12 @@ fn write_type(schema: &Schema, ty: &Type, version: Version, descriptions: &Descr
     out
 }
 
-fn write_kinds(out: &mut Value, ty: &Type, only: Option<(&str, &str)>) {
-    let kind = |gvk: &meta::Gvk| value!({"group": (&gvk.group), "version": (&gvk.version), "kind": (&gvk.kind)});
-    let wanted = |gvk: &&meta::Gvk| {
-        only.is_none_or(|only| gvk.group.is_empty() || (gvk.group.as_str(), gvk.version.as_str()) == only)
-    };
-    let kinds: Vec<Value> = ty.gvks.iter().filter(wanted).map(kind).collect();
+fn write_kinds(out: &mut Value, ty: &Type, which: MetaKinds) {
+    let kind = |gvk: &Gvk| value!({"group": (&gvk.group), "version": (&gvk.version), "kind": (&gvk.kind)});
+    let kinds: Vec<Value> = ty.gvks.iter().filter(|gvk| which.has(gvk)).map(kind).collect();
     if !kinds.is_empty() {
         out.set("x-kubernetes-group-version-kind", kinds);
     }
-}
-
-/// A custom resource's own schema, with what every object has.
-fn write_custom(source: &Value, version: Version, descriptions: &Descriptions) -> Value {
-    let mut out = source.clone();
-    let meta = format!("{META}ObjectMeta");
-    let pod = "io.k8s.api.core.v1.Pod";
-    for field in ["apiVersion", "kind"] {
-        let mut property = value!({"type": "string"});
-        describe(&mut property, descriptions.field(pod, field));
-        out.entry("properties").set(field, property);
-    }
-    let mut metadata = version.reference(&meta);
-    if version == Version::V3 {
-        metadata = value!({"allOf": [metadata]});
-    }
-    describe(&mut metadata, descriptions.field(pod, "metadata"));
-    out.entry("properties").set("metadata", metadata);
-    out
 }
 
 fn write_field(schema: &Schema, ty: &Type, field: &Field, version: Version, descriptions: &Descriptions) -> Value {

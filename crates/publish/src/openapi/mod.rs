@@ -1,6 +1,7 @@
 //! OpenAPI documents. What is said is one [`operation::Path`] per URL path and one schema per type; [`v2`] and [`v3`] are two
 //! ways to write that down, [`gnostic`] turns either into its protobuf form.
 
+mod custom;
 mod definitions;
 mod gnostic;
 mod names;

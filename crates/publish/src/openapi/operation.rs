@@ -56,7 +56,6 @@ pub const OBJECT_TYPES: &[&str] = &["application/json", "application/yaml", "app
 pub const CUSTOM_TYPES: &[&str] = &["application/json", "application/yaml"];
 /// What lists may be followed by when they are watched.
 pub const WATCH_TYPES: &[&str] = &["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
-pub const CUSTOM_WATCH_TYPES: &[&str] = &["application/json;stream=watch"];
 /// Media types of patches.
 pub const PATCH_TYPES: &[&str] = &[
     "application/json-patch+json",
@@ -106,6 +105,22 @@ impl Path {
             operation.parameters.retain(|p| !shared.iter().any(|q| q.same_place(p)));
         }
         Path { path, operations, parameters: shared }
+    }
+}
+
+impl Path {
+    /// The names of definitions that the operations use.
+    pub fn references(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for operation in &self.operations {
+            names.extend(operation.body.as_ref().map(|b| b.definition.as_str()));
+            if let Content::Definition(name) = &operation.response {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 

@@ -10,8 +10,8 @@ use resource::{Descriptor, Subresource, SubresourceKind, Verb};
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 
 /// The fixed paths under `/openapi/v3/{key}`, outside of any group version.
-pub fn fixed(key: &str, custom: bool) -> Option<Path> {
-    let types = if custom { CUSTOM_TYPES } else { OBJECT_TYPES };
+pub fn fixed(key: &str) -> Option<Path> {
+    let types = OBJECT_TYPES;
     let meta = |name: &str| Content::Definition(format!("{META}{name}"));
     let operation = match key {
         "api" => {
@@ -58,6 +58,11 @@ pub fn fixed(key: &str, custom: bool) -> Option<Path> {
 /// The keys of [`fixed`].
 pub const FIXED: &[&str] = &[".well-known/openid-configuration", "api", "apis", "openid/v1/jwks", "version"];
 
+/// Whether a group has a path of its own: groups of custom resources only have not, nor has the core group.
+pub fn has_document(source: &Source, group: &str) -> bool {
+    !group.is_empty() && source.descriptors.iter().any(|d| d.group == group && d.protobuf)
+}
+
 /// The path of a group's own document.
 pub fn group(name: &str) -> Path {
     let id = format!("get{}APIGroup", group_word(name));
@@ -68,14 +73,16 @@ pub fn group(name: &str) -> Path {
 
 /// All paths of a group version.
 pub fn version(source: &Source, group: &str, version: &str) -> Vec<Path> {
-    let id = format!("get{}{}APIResources", group_word(group), capitalise(version));
-    let response = Content::Definition(format!("{META}APIResourceList"));
-    let document =
-        Operation::document(&version_tag(group, version), &id, "get available resources", OBJECT_TYPES, response);
-    let mut paths = vec![Path::new(format!("{}/", version_path(group, version)), vec![document])];
-    for d in source.descriptors.iter().filter(|d| d.group == group && d.version == version) {
-        Writer::new(source, d).write(&mut paths);
+    let own = || source.descriptors.iter().filter(|d| d.group == group && d.version == version);
+    let mut paths = Vec::new();
+    if own().any(|d| d.protobuf) {
+        let id = format!("get{}{}APIResources", group_word(group), capitalise(version));
+        let response = Content::Definition(format!("{META}APIResourceList"));
+        let tag = version_tag(group, version);
+        let document = Operation::document(&tag, &id, "get available resources", OBJECT_TYPES, response);
+        paths.push(Path::new(format!("{}/", version_path(group, version)), vec![document]));
     }
+    own().for_each(|d| Writer::new(source, d).write(&mut paths));
     paths.sort_by(|a, b| a.path.cmp(&b.path));
     paths
 }
@@ -122,7 +129,7 @@ impl<'a> Writer<'a> {
         if self.d.namespaced && has(Verb::List) {
             add(paths, &format!("{prefix}/{plural}"), vec![self.list(true)]);
         }
-        if has(Verb::Watch) {
+        if has(Verb::Watch) && self.d.protobuf {
             if self.d.namespaced {
                 add(paths, &format!("{prefix}/watch/{plural}"), vec![self.watch_list(true)]);
             }
@@ -151,12 +158,12 @@ impl<'a> Writer<'a> {
     }
 
     fn subresource(&self, path: &str, sub: &Subresource, paths: &mut Vec<Path>) {
-        let definition = self.d.schema.kind(&sub.kind).map(|id| self.d.schema.ty(id).name.to_string());
-        let target = Target {
-            sub: &sub.name,
-            kind: sub.kind.clone(),
-            definition: definition.unwrap_or_else(|| self.definition.clone()),
-        };
+        let builtin = schema::builtin();
+        let definition = builtin.kind(&sub.kind).map(|id| builtin.ty(id).name.to_string());
+        // A custom resource's operations are all of its own kind, also where they take and give a Scale.
+        let kind = if self.d.protobuf { sub.kind.clone() } else { self.d.gvk() };
+        let definition = definition.unwrap_or_else(|| self.definition.clone());
+        let target = Target { sub: &sub.name, kind, definition };
         if let SubresourceKind::Connect(_) = sub.does {
             if sub.verbs == [Verb::Get] {
                 return add(paths, path, vec![self.read_stream(&target)]);
@@ -197,7 +204,7 @@ impl<'a> Writer<'a> {
             tag: version_tag(&self.d.group, &self.d.version),
             id,
             description,
-            consumes: ANY_TYPE,
+            consumes: if self.d.protobuf { ANY_TYPE } else { CUSTOM_TYPES },
             produces: self.object_types().to_vec(),
             parameters: Vec::new(),
             body: None,
@@ -246,7 +253,8 @@ impl<'a> Writer<'a> {
     /// Get, update, patch or delete of one object or a part of it; `None` for other verbs.
     fn on_object(&self, verb: Verb, target: &Target) -> Option<Operation> {
         let (method, word, options) = match verb {
-            Verb::Get => ("get", "read", ""),
+            // Only custom resources say what a read may ask for.
+            Verb::Get => ("get", "read", if self.d.protobuf { "" } else { "GetOptions" }),
             Verb::Update => ("put", "replace", "UpdateOptions"),
             Verb::Patch => ("patch", "patch", "PatchOptions"),
             Verb::Delete => ("delete", "delete", "DeleteOptions"),
@@ -296,15 +304,18 @@ impl<'a> Writer<'a> {
         );
         let mut parameters = self.scope_parameters();
         parameters.extend(self.options("ListOptions"));
-        parameters.extend(self.options("DeleteOptions"));
-        operation.parameters = parameters::sorted(parameters, &["watch", "allowWatchBookmarks"]);
-        operation.body = Some(Body { definition: format!("{META}DeleteOptions"), required: false });
+        if self.d.protobuf {
+            parameters.extend(self.options("DeleteOptions"));
+            parameters.retain(|p| p.name != "watch" && p.name != "allowWatchBookmarks");
+            operation.body = Some(Body { definition: format!("{META}DeleteOptions"), required: false });
+        }
+        operation.parameters = parameters::sorted(parameters, &[]);
         operation.response = Content::Definition(format!("{META}Status"));
         operation
     }
 
     fn list(&self, all_namespaces: bool) -> Operation {
-        let watched = self.d.verbs.contains(&Verb::Watch);
+        let watched = self.d.verbs.contains(&Verb::Watch) && self.d.protobuf;
         let does = if watched { "list or watch" } else { "list" };
         let id = self.list_id("list", "", all_namespaces);
         let mut operation =
@@ -313,12 +324,10 @@ impl<'a> Writer<'a> {
         parameters.extend(self.scope_parameters());
         operation.parameters = parameters::sorted(parameters, if all_namespaces { &["namespace"] } else { &[] });
         operation.response = Content::Definition(self.list_definition.clone());
-        operation.produces.extend(self.watch_types());
+        if self.d.protobuf {
+            operation.produces.extend(WATCH_TYPES);
+        }
         operation
-    }
-
-    fn watch_types(&self) -> &'static [&'static str] {
-        if self.d.protobuf { WATCH_TYPES } else { CUSTOM_WATCH_TYPES }
     }
 
     /// "list" + "CoreV1" + "NamespacedPod", "watch" + "CoreV1" + "PodListForAllNamespaces".

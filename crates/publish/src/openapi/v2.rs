@@ -1,6 +1,6 @@
 //! OpenAPI version 2: one document of everything, with shared parameters.
 
-use super::definitions::{Definitions, Version};
+use super::definitions::{Definitions, MetaKinds, Version};
 use super::operation::{Body, Content, Operation, Path, reason};
 use super::parameters::Parameter;
 use super::{Form, Source, bearer_token, gnostic, info, paths};
@@ -15,12 +15,12 @@ pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
     let (mut paths, mut definitions, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
     for (key, list) in all_paths(source) {
         for path in &list {
-            need(&mut needed, source, &builtin, path, &key);
+            needed.need_all(source, &builtin, path, (&key.0, &key.1));
             form.add(2, &path.path, &write_path(path, &mut shared), gnostic::v2::path, &mut paths);
         }
     }
     for (name, definition) in &needed.found {
-        let written = definition.write(Version::V2, &source.descriptions, None);
+        let written = definition.write(Version::V2, &source.descriptions, MetaKinds::All);
         form.add(1, name, &written, gnostic::v2::schema, &mut definitions);
     }
     for (name, parameter) in &shared.found {
@@ -55,10 +55,9 @@ pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
 /// All paths in order, in portions, each with its group and version ("" and "" for what belongs to none).
 fn all_paths(source: &Source) -> Vec<((String, String), Vec<Path>)> {
     let none = || (String::new(), String::new());
-    let mut all: Vec<_> =
-        paths::FIXED.iter().filter_map(|key| paths::fixed(key, false)).map(|p| (none(), vec![p])).collect();
+    let mut all: Vec<_> = paths::FIXED.iter().filter_map(|key| paths::fixed(key)).map(|p| (none(), vec![p])).collect();
     for group in source.groups {
-        if !group.name.is_empty() {
+        if paths::has_document(source, &group.name) {
             all.push((none(), vec![paths::group(&group.name)]));
         }
         for version in &group.versions {
@@ -72,36 +71,6 @@ fn all_paths(source: &Source) -> Vec<((String, String), Vec<Path>)> {
 
 fn first_path(paths: &[Path]) -> &str {
     paths.first().map_or("", |p| p.path.as_str())
-}
-
-/// Notes the definitions a path refers to, from the schema of its group version's resources or from the built-in one.
-fn need<'a>(
-    definitions: &mut Definitions<'a>,
-    source: &Source<'a>,
-    builtin: &'a schema::Schema,
-    path: &Path,
-    key: &(String, String),
-) {
-    for name in references(path) {
-        definitions.need(builtin, &name);
-        for d in source.descriptors.iter().filter(|d| d.group == key.0 && d.version == key.1 && !d.protobuf) {
-            definitions.need(&d.schema, &name);
-        }
-    }
-}
-
-/// The names of definitions that a path's operations use.
-pub(super) fn references(path: &Path) -> Vec<String> {
-    let mut names = Vec::new();
-    for operation in &path.operations {
-        names.extend(operation.body.as_ref().map(|b| b.definition.clone()));
-        if let Content::Definition(name) = &operation.response {
-            names.push(name.clone());
-        }
-    }
-    names.sort();
-    names.dedup();
-    names
 }
 
 fn write_path(path: &Path, shared: &mut SharedParameters) -> Value {

@@ -1,9 +1,9 @@
 //! OpenAPI version 3: an index, and one document per group version and per fixed path.
 
-use super::definitions::{Definitions, Version};
+use super::definitions::{Definitions, MetaKinds, Version};
 use super::operation::{Content, Operation, Path, reason};
 use super::parameters::Parameter;
-use super::v2::{references, write_action};
+use super::v2::write_action;
 use super::{Form, Source, bearer_token, gnostic, info, paths};
 use meta::{Value, json, value};
 
@@ -11,7 +11,7 @@ use meta::{Value, json, value};
 pub(crate) fn keys(source: &Source) -> Vec<String> {
     let mut keys: Vec<String> = paths::FIXED.iter().map(|k| k.to_string()).collect();
     for group in source.groups {
-        if !group.name.is_empty() {
+        if paths::has_document(source, &group.name) {
             keys.push(format!("apis/{}", group.name));
         }
         let own =
@@ -30,52 +30,59 @@ pub(crate) fn document(source: &Source, key: &str, form: Form) -> Option<Vec<u8>
     let mut needed = Definitions::default();
     let (mut paths, mut schemas) = (Vec::new(), Vec::new());
     let own = group_version(key).unwrap_or_default();
+    let is_own = |d: &&std::sync::Arc<resource::Descriptor>| own == (d.group.as_str(), d.version.as_str());
+    let custom = source.descriptors.iter().any(|d| is_own(&d) && !d.protobuf);
+    let meta_kinds = if custom { MetaKinds::Native } else { MetaKinds::Of(own.0, own.1) };
     for path in &list {
-        for name in references(path) {
-            needed.need(&builtin, &name);
-            for d in source.descriptors.iter().filter(|d| !d.protobuf && own == (d.group.as_str(), d.version.as_str()))
-            {
-                needed.need(&d.schema, &name);
-            }
-        }
+        needed.need_all(source, &builtin, path, own);
         form.add(1, &path.path, &write_path(path), gnostic::v3::path, &mut paths);
     }
     for (name, definition) in &needed.found {
-        let written = definition.write(Version::V3, &source.descriptions, group_version(key));
+        let written = definition.write(Version::V3, &source.descriptions, meta_kinds);
         form.add(1, name, &written, gnostic::v3::schema, &mut schemas);
     }
-    let security = value!({"BearerToken": (bearer_token())});
-    let mut out = Vec::new();
-    match form {
-        Form::Protobuf => {
-            gnostic::v3::head(&info(), &mut out);
-            gnostic::bytes(gnostic::v3::PATHS, &paths, &mut out);
-            let mut components = Vec::new();
-            gnostic::bytes(gnostic::v3::SCHEMAS, &schemas, &mut components);
-            gnostic::v3::security(&security, &mut components);
-            gnostic::bytes(gnostic::v3::COMPONENTS, &components, &mut out);
-        }
-        Form::Json => {
-            out.extend(b"{\"openapi\":\"3.0.0\",\"info\":");
-            json::write(&info(), &mut out);
-            out.extend(b",\"paths\":{");
-            out.extend(paths);
-            out.extend(b"},\"components\":{");
-            if !schemas.is_empty() {
-                out.extend(b"\"schemas\":{");
-                out.extend(schemas);
-                out.extend(b"},");
-            }
-            out.extend(b"\"securitySchemes\":");
-            json::write(&security, &mut out);
-            out.extend(b"}}");
-        }
+    // Upstream's documents of custom resources have a title of their own and do not say how to authenticate.
+    let info = if custom { value!({"title": "Kubernetes CRD Swagger", "version": "v0.1.0"}) } else { info() };
+    let security = (!custom).then(|| value!({"BearerToken": (bearer_token())}));
+    Some(match form {
+        Form::Json => assemble_json(&info, paths, schemas, security),
+        Form::Protobuf => assemble_protobuf(&info, &paths, &schemas, security),
+    })
+}
+
+fn assemble_json(info: &Value, paths: Vec<u8>, schemas: Vec<u8>, security: Option<Value>) -> Vec<u8> {
+    let mut out = b"{\"openapi\":\"3.0.0\",\"info\":".to_vec();
+    json::write(info, &mut out);
+    out.extend(b",\"paths\":{");
+    out.extend(paths);
+    out.extend(b"},\"components\":{");
+    if !schemas.is_empty() {
+        out.extend(b"\"schemas\":{");
+        out.extend(schemas);
+        out.extend(if security.is_some() { b"},".as_slice() } else { b"}" });
     }
-    Some(out)
+    if let Some(security) = security {
+        out.extend(b"\"securitySchemes\":");
+        json::write(&security, &mut out);
+    }
+    out.extend(b"}}");
+    out
+}
+
+fn assemble_protobuf(info: &Value, paths: &[u8], schemas: &[u8], security: Option<Value>) -> Vec<u8> {
+    let (mut out, mut components) = (Vec::new(), Vec::new());
+    gnostic::v3::head(info, &mut out);
+    gnostic::bytes(gnostic::v3::PATHS, paths, &mut out);
+    gnostic::bytes(gnostic::v3::SCHEMAS, schemas, &mut components);
+    if let Some(security) = security {
+        gnostic::v3::security(&security, &mut components);
+    }
+    gnostic::bytes(gnostic::v3::COMPONENTS, &components, &mut out);
+    out
 }
 
 fn paths_of(source: &Source, key: &str) -> Option<Vec<Path>> {
-    if let Some(path) = paths::fixed(key, false) {
+    if let Some(path) = paths::fixed(key) {
         return Some(vec![path]);
     }
     if let Some((group, version)) = group_version(key) {
@@ -84,8 +91,7 @@ fn paths_of(source: &Source, key: &str) -> Option<Vec<Path>> {
         return Some(paths::version(source, group, version));
     }
     let group = key.strip_prefix("apis/").filter(|g| !g.is_empty())?;
-    source.groups.iter().find(|g| g.name == group)?;
-    Some(vec![paths::group(group)])
+    paths::has_document(source, group).then(|| vec![paths::group(group)])
 }
 
 /// Group and version of "api/v1" or "apis/apps/v1".
