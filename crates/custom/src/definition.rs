@@ -49,10 +49,13 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
     let type_name = format!("{}.{name}.{kind}", reversed(&group));
     let type_id = compile::object(&mut schema, &type_name, node, object_meta);
     let rules = Arc::new(Version {
+        group: group.clone(),
+        plural: names["plural"].str().into(),
         kind: kind.clone(),
         node: node.clone(),
         patterns: Patterns::of(node),
         has_status: version["subresources"].get("status").is_some(),
+        terminating: !definition["metadata"]["deletionTimestamp"].is_null(),
     });
     let convert = (storage_gvk.version != name).then(|| convert(&group, &name, &storage_gvk.version));
     let texts = |list: &Value| list.items().iter().map(|item| Str::from(item.str())).collect::<Vec<Str>>();

@@ -3,17 +3,21 @@
 use crate::defaults::prepare_defaults;
 use crate::list_type::validate_uniqueness;
 use crate::validate::{Patterns, Validator};
-use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Hooks};
+use meta::{Result, Status, Str, Value};
+use resource::{Context, Hooks, SideWrite};
 use std::sync::Arc;
 
 /// What the hooks of one version share.
 pub struct Version {
-    pub kind: meta::Str,
+    pub group: Str,
+    pub plural: Str,
+    pub kind: Str,
     pub node: Value,
     pub patterns: Patterns,
     pub has_status: bool,
+    /// The definition is being deleted, and its objects with it.
+    pub terminating: bool,
 }
 
 /// The main resource.
@@ -71,6 +75,22 @@ impl Hooks for CustomHooks {
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
         self.0.validate(object, Some(old), errs);
+    }
+
+    fn plan_side_writes(
+        &self,
+        _ctx: &Context,
+        object: Option<&mut Value>,
+        old: Option<&Value>,
+    ) -> Result<Vec<SideWrite>> {
+        match (object, old) {
+            (Some(object), None) if self.0.terminating => {
+                let name = object["metadata"]["name"].str();
+                let why = "create not allowed while custom resource definition is terminating";
+                Err(Status::forbidden(&self.0.group, &self.0.plural, name, why))
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod definition;
 mod formats;
 mod hooks;
 mod list_type;
+pub mod names;
 mod validate;
 
 pub use definition::descriptors;

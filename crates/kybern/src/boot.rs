@@ -87,7 +87,7 @@ async fn ensure(server: &Arc<Server>, wanted: &Wanted) -> Result<(), String> {
 }
 
 /// One request from inside the process, with full rights; the answer's code and text.
-async fn send(server: &Arc<Server>, method: Method, path: &str, media_type: &str, body: &Value) -> (u16, String) {
+pub async fn send(server: &Arc<Server>, method: Method, path: &str, media_type: &str, body: &Value) -> (u16, String) {
     let request = Request::builder()
         .method(method)
         .uri(path)

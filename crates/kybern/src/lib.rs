@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod boot;
 pub mod data_dir;
+pub mod definitions;
 pub mod flags;
 pub mod kubeconfig;
 pub mod options;

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use crate::assemble;
 use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
+use crate::definitions;
 use crate::flags::{self, Call, Given};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
@@ -100,6 +101,7 @@ pub struct Running {
     health: Arc<Health>,
     stop: watch::Sender<bool>,
     ports: Vec<JoinHandle<()>>,
+    definitions: JoinHandle<()>,
 }
 
 impl Running {
@@ -127,6 +129,7 @@ impl Running {
         };
         let server = assemble::server(options, parts)?;
         boot::write(&server, &facts(options, address.port(), &pki)?).await?;
+        let definitions = definitions::start(server.clone()).await;
         health.mark_booted();
         let mut ports = vec![];
         let handler = {
@@ -144,7 +147,7 @@ impl Running {
             let port = Port { listener, tls: None, trusted: true, limits };
             ports.push(tokio::spawn(listen(port, handler, stopping)));
         }
-        Ok(Running { address, pki, server, health, stop, ports })
+        Ok(Running { address, pki, server, health, stop, ports, definitions })
     }
 
     /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
@@ -152,6 +155,7 @@ impl Running {
     pub async fn stop(self, delay: Duration) {
         self.health.mark_shutting_down();
         tokio::time::sleep(delay).await;
+        self.definitions.abort();
         self.stop.send_replace(true);
         let drained = async {
             for port in self.ports {

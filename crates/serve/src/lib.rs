@@ -28,4 +28,4 @@ mod write;
 pub use body::Body;
 pub use handle::handle;
 pub use registry::Resources;
-pub use server::{Pages, Server, Settings, is_stored_form, store_resource};
+pub use server::{Pages, Server, Settings, StoreReader, is_stored_form, store_resource};

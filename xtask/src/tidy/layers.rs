@@ -8,7 +8,8 @@ const RANKS: &[&[&str]] = &[
     &["meta"],
     &["schema", "auth", "store", "upstream"],
     &["codec", "patch", "resource"],
-    &["resources", "custom", "admission", "publish"],
+    &["custom", "admission", "publish"],
+    &["resources"],
     &["serve"],
     &["kybern"],
 ];

@@ -1,6 +1,7 @@
 //! CustomResourceDefinition: a resource defined at run time.
 
-use resource::{Descriptor, Generation, Hooks, NameRule, Strategy};
+use meta::{Value, value};
+use resource::{Context, Descriptor, Generation, Hooks, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -29,7 +30,52 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 
 struct CustomResourceDefinition;
 
-impl Hooks for CustomResourceDefinition {}
+impl Hooks for CustomResourceDefinition {
+    fn default(&self, object: &mut Value) {
+        let spec = object.entry("spec");
+        let kind = spec["names"]["kind"].str().to_string();
+        let names = spec.entry("names");
+        if names["singular"].str().is_empty() {
+            names.set("singular", kind.to_lowercase());
+        }
+        if names["listKind"].str().is_empty() && !kind.is_empty() {
+            names.set("listKind", format!("{kind}List"));
+        }
+        spec.set_default("conversion", value!({"strategy": "None"}));
+        if let Some(service) = spec.path_mut("conversion.webhook.clientConfig.service").filter(|s| !s.is_null()) {
+            service.set_default("port", WEBHOOK_PORT_DEFAULT);
+        }
+    }
+
+    fn prepare_create(&self, _ctx: &Context, object: &mut Value) {
+        note_storage_version(object);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, _old: &Value) {
+        note_storage_version(object);
+    }
+
+    fn prepare_delete(&self, ctx: &Context, object: &mut Value) {
+        custom::names::prepare_delete(object, &ctx.now.to_rfc3339());
+    }
+
+    /// Its objects go first: until it is marked as terminating, nobody can have seen to that.
+    fn holds(&self, object: &Value) -> bool {
+        !custom::names::is_true(object, "Terminating")
+    }
+}
+
+const WEBHOOK_PORT_DEFAULT: i64 = 443;
+
+/// A version that was ever stored stays listed until somebody has migrated its objects.
+fn note_storage_version(object: &mut Value) {
+    let mut versions = object["spec"]["versions"].items().iter();
+    let Some(storage) = versions.find(|version| version["storage"].bool()).map(|v| v["name"].clone()) else { return };
+    let stored = object.entry("status").entry("storedVersions").array_mut();
+    if !stored.contains(&storage) {
+        stored.push(storage);
+    }
+}
 
 struct CustomResourceDefinitionStatus;
 
