@@ -14,7 +14,10 @@ mod scalar;
 mod source;
 pub mod table;
 mod typed;
+mod yaml;
 mod zero;
+
+pub use yaml::{Yaml, decode_yaml, encode_yaml, kind_of_yaml, parse_yaml};
 
 pub use decode::{DecodeError, Decoded, Stage, canonicalise, decode_json, kind_of_json};
 pub use json::{encode_json, pretty};

@@ -11,6 +11,7 @@ struct Sample {
     gvk: Gvk,
     ty: TypeId,
     json: Vec<u8>,
+    yaml: Vec<u8>,
     protobuf: Vec<u8>,
 }
 
@@ -29,14 +30,14 @@ fn samples(schema: &Schema) -> Vec<Sample> {
     let mut samples = Vec::new();
     for name in names.iter().filter_map(|n| n.strip_suffix(".json")) {
         let read = |form: &str| std::fs::read(directory().join(format!("{name}.{form}"))).expect("a readable file");
-        let (json, protobuf) = (read("json"), read("pb"));
+        let (json, yaml, protobuf) = (read("json"), read("yaml"), read("pb"));
         let (api_version, kind) = codec::kind_of_json(&json).expect("a kind");
         let gvk = Gvk::from_api_version(&api_version, &kind);
         let Some(ty) = schema.kind(&gvk) else {
             println!("no type for {name}");
             continue;
         };
-        samples.push(Sample { name: name.to_string(), gvk, ty, json, protobuf });
+        samples.push(Sample { name: name.to_string(), gvk, ty, json, yaml, protobuf });
     }
     assert!(samples.len() > 100, "only {} samples", samples.len());
     samples
@@ -134,6 +135,28 @@ fn protobuf_transcodes_to_the_same_json() {
         if codec::pretty(&out) != sample.json.trim_ascii_end() {
             let found = difference(&parsed(&out), &parsed(&sample.json), "");
             return Err(found.unwrap_or_else(|| "the text differs".into()));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn yaml_survives_byte_for_byte() {
+    check(|schema, sample| {
+        let decoded = codec::decode_yaml(schema, sample.ty, &sample.yaml).map_err(|e| e.to_string())?;
+        let from_json = codec::decode_json(schema, sample.ty, &sample.json).map_err(|e| e.to_string())?;
+        if let Some(found) = difference(&decoded.value, &from_json.value, "") {
+            return Err(format!("decoded {found}"));
+        }
+        if !decoded.strict.is_empty() {
+            return Err(decoded.strict.join(", "));
+        }
+        let mut out = Vec::new();
+        codec::encode_yaml(&decoded.value, &mut out);
+        if out != sample.yaml {
+            let (got, want) = (String::from_utf8_lossy(&out), String::from_utf8_lossy(&sample.yaml));
+            let line = got.lines().zip(want.lines()).find(|(a, b)| a != b);
+            return Err(format!("encoded differs: {line:?}"));
         }
         Ok(())
     });
