@@ -1,8 +1,10 @@
 //! IngressClass: which controller implements an Ingress.
 
+use crate::rules::immutable;
 use crate::{cells, columns};
-use meta::Value;
-use resource::{Descriptor, Generation, Hooks, Strategy};
+use meta::field::{ErrorList, Path};
+use meta::{Value, name};
+use resource::{Context, Descriptor, Generation, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "networking.k8s.io", "v1", "IngressClass", "ingressclasses")
         .cluster_scoped()
         .storage_version_hash("l/iqIbDgFyQ=")
-        .strategy(Strategy { generation: Generation::Spec, ..Strategy::default() })
+        .strategy(Strategy { generation: Generation::Spec, metadata_checked_again: true, ..Strategy::default() })
         .hooks(IngressClass);
     columns::with(descriptor, ingress_class_cells)
 }
@@ -25,6 +27,64 @@ fn ingress_class_cells(object: &Value, now: i64) -> Vec<Value> {
     vec![cells::name(object), object["spec"]["controller"].str().into(), text.into(), cells::age(object, now)]
 }
 
+const CONTROLLER_LENGTH_MAX: usize = 250;
+
 struct IngressClass;
 
-impl Hooks for IngressClass {}
+impl Hooks for IngressClass {
+    fn default(&self, object: &mut Value) {
+        if let Some(parameters) = object.path_mut("spec.parameters").filter(|p| !p.is_null()) {
+            parameters.set_default("scope", "Cluster");
+        }
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        let path = Path::new("spec");
+        let at = path.child("controller");
+        match object["spec"]["controller"].str() {
+            "" => errs.required(&at, ""),
+            controller => {
+                if controller.len() > CONTROLLER_LENGTH_MAX {
+                    errs.too_long(&at, CONTROLLER_LENGTH_MAX);
+                }
+                validate_domain_prefixed_path(controller, &at, errs);
+            }
+        }
+        validate_parameters(&object["spec"]["parameters"], &path.child("parameters"), errs);
+    }
+
+    fn validate_update(&self, ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        let path = Path::new("spec").child("controller");
+        immutable::validate_text(&object["spec"]["controller"], &old["spec"]["controller"], &path, errs);
+        self.validate(ctx, object, errs);
+    }
+}
+
+/// A subdomain, a slash and a path, not empty.
+fn validate_domain_prefixed_path(text: &str, path: &Path, errs: &mut ErrorList) {
+    let Some((host, rest)) = text.split_once('/').filter(|(host, rest)| !host.is_empty() && !rest.is_empty()) else {
+        errs.invalid(path, text, "must be a domain-prefixed path (such as \"acme.io/foo\")");
+        return;
+    };
+    errs.invalid_each(path, host, name::dns1123_subdomain(host));
+    if !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&b)) {
+        let message = name::regex_error("Invalid path", r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+", &[]);
+        errs.invalid(path, rest, &message);
+    }
+}
+
+fn validate_parameters(parameters: &Value, path: &Path, errs: &mut ErrorList) {
+    if parameters.is_null() {
+        return;
+    }
+    super::ingress::validate_typed_reference(parameters, path, errs);
+    let at = path.child("namespace");
+    match (parameters["scope"].as_str(), parameters["namespace"].as_str()) {
+        (None, _) => errs.required(&path.child("scope"), ""),
+        (Some("Namespace"), None) => errs.required(&at, "`parameters.scope` is set to 'Namespace'"),
+        (Some("Namespace"), Some(namespace)) => errs.invalid_each(&at, namespace, name::dns1123_label(namespace)),
+        (Some("Cluster"), None) => {}
+        (Some("Cluster"), Some(_)) => errs.forbidden(&at, "`parameters.scope` is set to 'Cluster'"),
+        (Some(other), _) => errs.not_supported(&path.child("scope"), other, &["Cluster", "Namespace"]),
+    }
+}

@@ -1,8 +1,10 @@
 //! IPAddress: one address of a service range, and whose it is.
 
+use crate::rules::{immutable, ip, shown};
 use crate::{cells, columns};
-use meta::Value;
-use resource::{Descriptor, Hooks, NameRule, Strategy};
+use meta::field::{ErrorList, Path, Shown};
+use meta::{Value, name};
+use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -32,4 +34,57 @@ fn ip_address_cells(object: &Value, now: i64) -> Vec<Value> {
 
 struct IPAddress;
 
-impl Hooks for IPAddress {}
+impl Hooks for IPAddress {
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        resource::rules::validate_metadata(object, false, NameRule::PathSegment, errs);
+        let own = object["metadata"]["name"].str();
+        if !own.is_empty() {
+            ip::validate_canonical(own, &Path::new("metadata").child("name"), errs);
+        }
+        let parent = &object["spec"]["parentRef"];
+        let path = Path::new("spec").child("parentRef");
+        if parent.is_null() {
+            errs.required(&path, "");
+            return;
+        }
+        let group = parent["group"].str();
+        if !group.is_empty() {
+            errs.invalid_each(&path.child("group"), group, name::dns1123_subdomain(group));
+        }
+        for (field, required) in [("resource", true), ("name", true), ("namespace", false)] {
+            match parent[field].str() {
+                "" if required => errs.required(&path.child(field), ""),
+                value => errs.invalid_each(&path.child(field), value, name::path_segment(value)),
+            }
+        }
+    }
+
+    /// Upstream's declarative rules demand what is required here too.
+    /// Upstream's declarative rules demand what is required here too.
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        let (parent, stored) = (&object["spec"]["parentRef"], &old["spec"]["parentRef"]);
+        if !immutable::same(parent, stored) {
+            let value = match parent.is_null() {
+                true => Shown::from(parent),
+                false => shown::internal("io.k8s.api.networking.v1.ParentReference", parent),
+            };
+            errs.invalid(&Path::new("spec").child("parentRef"), value, immutable::MESSAGE);
+        }
+        let path = Path::new("spec").child("parentRef");
+        if parent.is_null() {
+            errs.required(&path, "");
+            return;
+        }
+        for field in ["resource", "name"].into_iter().filter(|field| parent[*field].is_empty()) {
+            errs.required(&path.child(field), "");
+        }
+        let path = Path::new("spec").child("parentRef");
+        if parent.is_null() {
+            errs.required(&path, "");
+            return;
+        }
+        for field in ["resource", "name"].into_iter().filter(|field| parent[*field].is_empty()) {
+            errs.required(&path.child(field), "");
+        }
+    }
+}

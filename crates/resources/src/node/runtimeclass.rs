@@ -1,7 +1,12 @@
 //! RuntimeClass: how a node runs a pod.
 
+use crate::core::pod::resources;
+use crate::core::pod::scheduling;
+use crate::rules::{immutable, label_selector};
 use crate::{cells, columns};
-use resource::{Descriptor, Hooks, Strategy};
+use meta::field::{ErrorList, Path};
+use meta::{Value, name};
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -18,4 +23,38 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 
 struct RuntimeClass;
 
-impl Hooks for RuntimeClass {}
+impl Hooks for RuntimeClass {
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        let handler = object["handler"].str();
+        match handler {
+            "" => errs.required(&Path::new("handler"), ""),
+            handler => errs.invalid_each(&Path::new("handler"), handler, name::dns1123_label(handler)),
+        }
+        // upstream judges the overhead as the limits of a container
+        let path = Path::new("overhead").child("limits");
+        for (key, amount) in object["overhead"]["podFixed"].entries() {
+            resources::validate_container_name(key, &path.key(key), errs);
+            resources::validate_amount(key, amount, &path.key(key), errs);
+        }
+        let scheduling = &object["scheduling"];
+        let path = Path::new("scheduling");
+        label_selector::validate_labels(&scheduling["nodeSelector"], &path.child("nodeSelector"), errs);
+        validate_tolerations(&scheduling["tolerations"], &path.child("tolerations"), errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        immutable::validate_text(&object["handler"], &old["handler"], &Path::new("handler"), errs);
+    }
+}
+
+/// As a pod's, and each only once.
+fn validate_tolerations(tolerations: &Value, path: &Path, errs: &mut ErrorList) {
+    scheduling::validate_tolerations(tolerations, path, errs);
+    let items = tolerations.items();
+    for (i, toleration) in items.iter().enumerate() {
+        if items.iter().take(i).any(|other| other == toleration) {
+            let shown = crate::rules::shown::internal("io.k8s.api.core.v1.Toleration", toleration);
+            errs.duplicate(&path.index(i), shown);
+        }
+    }
+}

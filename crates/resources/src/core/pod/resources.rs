@@ -77,7 +77,7 @@ pub fn amount(value: &Value) -> Quantity {
 }
 
 /// A resource's name of any sort; says whether it is right.
-fn validate_name(resource: &str, path: &Path, errs: &mut ErrorList) -> bool {
+pub fn validate_name(resource: &str, path: &Path, errs: &mut ErrorList) -> bool {
     let wrong = name::qualified_name(resource);
     if !wrong.is_empty() {
         errs.invalid_each(path, resource, wrong);
