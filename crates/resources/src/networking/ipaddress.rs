@@ -60,31 +60,22 @@ impl Hooks for IPAddress {
     }
 
     /// Upstream's declarative rules demand what is required here too.
-    /// Upstream's declarative rules demand what is required here too.
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
         let (parent, stored) = (&object["spec"]["parentRef"], &old["spec"]["parentRef"]);
+        let path = Path::new("spec").child("parentRef");
+        if parent.is_null() {
+            errs.required(&path, "");
+        } else {
+            for field in ["resource", "name"].into_iter().filter(|field| parent[*field].is_empty()) {
+                errs.required(&path.child(field), "");
+            }
+        }
         if !immutable::same(parent, stored) {
             let value = match parent.is_null() {
                 true => Shown::from(parent),
                 false => shown::internal("io.k8s.api.networking.v1.ParentReference", parent),
             };
-            errs.invalid(&Path::new("spec").child("parentRef"), value, immutable::MESSAGE);
-        }
-        let path = Path::new("spec").child("parentRef");
-        if parent.is_null() {
-            errs.required(&path, "");
-            return;
-        }
-        for field in ["resource", "name"].into_iter().filter(|field| parent[*field].is_empty()) {
-            errs.required(&path.child(field), "");
-        }
-        let path = Path::new("spec").child("parentRef");
-        if parent.is_null() {
-            errs.required(&path, "");
-            return;
-        }
-        for field in ["resource", "name"].into_iter().filter(|field| parent[*field].is_empty()) {
-            errs.required(&path.child(field), "");
+            errs.invalid(&path, value, immutable::MESSAGE);
         }
     }
 }

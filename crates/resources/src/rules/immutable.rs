@@ -21,13 +21,6 @@ pub fn validate_text(new: &Value, old: &Value, path: &Path, errs: &mut ErrorList
     }
 }
 
-/// As [`validate`] for a text without a pointer: what is absent is "".
-pub fn validate_text(new: &Value, old: &Value, path: &Path, errs: &mut ErrorList) {
-    if new.str() != old.str() {
-        errs.invalid(path, new.str(), MESSAGE);
-    }
-}
-
 /// Null, [] or {}. An empty text that is there is one: what Go has no pointer for is not.
 fn is_nothing(value: &Value) -> bool {
     value.is_empty() && value.as_str().is_none()
