@@ -4,6 +4,7 @@
 
 pub mod bootstrap;
 pub mod escalation;
+pub mod impersonate;
 pub mod node;
 pub mod rbac;
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use auth::node::NodeAuthorizer;
+use resource::Descriptor;
 use rustls::RootCertStore;
 use serve::authenticate::{Authenticators, BearerTokens, ClientCertificates, TokenFile};
 use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
@@ -16,7 +18,7 @@ use store::Store;
 use crate::options::{Mode, Options};
 use crate::pages::Site;
 use crate::pki::Pki;
-use crate::public::PublicPaths;
+use crate::policy::{Followed, NodeMode, RbacMode};
 use crate::trust;
 
 /// What a server is made of beside its options.
@@ -33,8 +35,9 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
     let schema = schema::builtin();
     let ranges = options.service_ranges.iter().filter_map(|range| resources::Cidr::parse(&range.to_string()));
     let settings = resources::Settings { service_ranges: ranges.collect(), node_ports: options.node_ports };
-    let descriptors = resources::all_with(&schema, &settings);
-    let served = Resources::new(descriptors.into_iter().map(Arc::new));
+    let descriptors: Vec<Arc<Descriptor>> = resources::all_with(&schema, &settings).into_iter().map(Arc::new).collect();
+    let built_in = Arc::new(Resources::new(descriptors.iter().cloned()));
+    let served = Resources::new(descriptors);
     let kept = served.all().filter(|endpoint| serve::is_stored_form(endpoint)).map(serve::store_resource).collect();
     let store = match &parts.store_dir {
         None => Store::open_memory(kept),
@@ -45,9 +48,9 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
-        store,
         authenticators: authenticators(options, parts.client_roots)?,
-        authorizers: authorizers(options),
+        authorizers: authorizers(options, &store, built_in),
+        store,
         admission,
         pages: Box::new(Site::new(parts.health, parts.address)),
         dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
@@ -59,12 +62,16 @@ fn words(list: &[String]) -> Vec<&str> {
     list.iter().map(String::as_str).collect()
 }
 
-fn authorizers(options: &Options) -> Authorizers {
+fn authorizers(options: &Options, store: &Store, resources: Arc<Resources>) -> Authorizers {
     let authorizer = |mode: &Mode| -> Arc<dyn Authorizer> {
         match mode {
             Mode::AlwaysAllow => Arc::new(AlwaysAllow),
             Mode::AlwaysDeny => Arc::new(AlwaysDeny),
-            Mode::Rbac | Mode::Node => Arc::new(PublicPaths),
+            Mode::Rbac => Arc::new(RbacMode(Arc::new(Followed::new(store.clone(), resources.clone())))),
+            Mode::Node => Arc::new(NodeMode {
+                graph: Followed::new(store.clone(), resources.clone()),
+                rules: NodeAuthorizer::default(),
+            }),
         }
     };
     Authorizers { ordered: options.authorization_modes.iter().map(authorizer).collect() }

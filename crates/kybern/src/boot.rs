@@ -15,9 +15,20 @@ use tokio::task::JoinSet;
 
 pub use cluster::Facts;
 
+/// What to do about an object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum How {
+    /// Make it, or leave alone what is there.
+    Create,
+    Replace,
+    /// Delete what is there first.
+    Recreate,
+}
+
 /// An object and the path of its collection.
 #[derive(Clone, Debug)]
 pub struct Wanted {
+    pub how: How,
     pub collection: String,
     pub object: Value,
     /// Written to the status subresource after the object was made.
@@ -26,7 +37,7 @@ pub struct Wanted {
 
 impl Wanted {
     fn new(collection: impl Into<String>, object: Value) -> Wanted {
-        Wanted { collection: collection.into(), object, status: None }
+        Wanted { how: How::Create, collection: collection.into(), object, status: None }
     }
 
     fn with_status(self, status: Value) -> Wanted {
@@ -41,29 +52,29 @@ impl Wanted {
 /// Makes what is missing and leaves alone what is there. Each step is needed by the next; within a step all are
 /// written at once, so that the store makes them durable together.
 pub async fn write(server: &Arc<Server>, facts: &Facts) -> Result<(), String> {
-    for step in [cluster::foundations(facts), everything_else(server, facts)] {
-        let mut running = JoinSet::new();
-        for wanted in step {
-            let server = server.clone();
-            running.spawn(async move { ensure(&server, &wanted).await });
-        }
-        let mut failures = vec![];
-        while let Some(ended) = running.join_next().await {
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => failures.push(why),
-                Err(why) => failures.push(why.to_string()),
-            }
-        }
-        if !failures.is_empty() {
-            return Err(failures.join("; "));
+    write_all(server, cluster::foundations(facts)).await?;
+    write_all(server, everything_else(server, facts)).await
+}
+
+async fn write_all(server: &Arc<Server>, wanted: Vec<Wanted>) -> Result<(), String> {
+    let mut running = JoinSet::new();
+    for wanted in wanted {
+        let server = server.clone();
+        running.spawn(async move { ensure(&server, &wanted).await });
+    }
+    let mut failures = vec![];
+    while let Some(ended) = running.join_next().await {
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => failures.push(why),
+            Err(why) => failures.push(why.to_string()),
         }
     }
-    Ok(())
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
 }
 
 fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
-    let mut all = rbac::objects();
+    let mut all = rbac::objects(server);
     all.extend(cluster::objects(facts));
     all.extend(cluster::api_services(server));
     all
@@ -72,6 +83,16 @@ fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
 async fn ensure(server: &Arc<Server>, wanted: &Wanted) -> Result<(), String> {
     let path = format!("{}/{}", wanted.collection, wanted.name());
     let fail = |(code, body): (u16, String)| Err(format!("{path}: {code} {body}"));
+    if wanted.how == How::Replace {
+        return match send(server, Method::PUT, &path, "application/json", &wanted.object).await {
+            (200, _) => Ok(()),
+            other => fail(other),
+        };
+    }
+    if wanted.how == How::Recreate {
+        // When it is gone already the next request says so.
+        send(server, Method::DELETE, &path, "application/json", &Value::from(meta::Map::new())).await;
+    }
     match send(server, Method::POST, &wanted.collection, "application/json", &wanted.object).await {
         (201, _) => {}
         (409, _) => return Ok(()),

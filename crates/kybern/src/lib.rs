@@ -9,7 +9,7 @@ pub mod kubeconfig;
 pub mod options;
 pub mod pages;
 pub mod pki;
-mod public;
+pub mod policy;
 pub mod run;
 pub mod trust;
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use meta::Status;
 use meta::field::quote;
+use meta::{Status, Str};
 use resource::User;
 
 use crate::authenticate::{Answer, Authenticated, GROUP_MASTERS};
@@ -18,6 +18,8 @@ pub struct Attributes<'a> {
     pub path: &'a str,
     /// `None`: the path names no resource.
     pub resource: Option<Target<'a>>,
+    /// The `field=value` requirements of a list's field selector.
+    pub fields: &'a [(Str, Str)],
 }
 
 /// The resource part of [`Attributes`]. Absent parts are "".
@@ -171,7 +173,7 @@ mod tests {
             (None, "get", "forbidden: User \"system:anonymous\" cannot get path \"/&lt;nope&gt;\""),
         ];
         for (resource, verb, text) in cases {
-            let attributes = Attributes { user: &anonymous, verb, path: "/<nope>", resource };
+            let attributes = Attributes { user: &anonymous, verb, path: "/<nope>", resource, fields: &[] };
             let status = forbidden(&attributes, "");
             assert_eq!((status.code, status.message.as_str()), (403, text));
         }
@@ -186,7 +188,7 @@ mod tests {
 
     async fn decide(ordered: Vec<Decision>, user: &User) -> Decision {
         let ordered = ordered.into_iter().map(|decision| Arc::new(Fixed(decision)) as Arc<dyn Authorizer>).collect();
-        let attributes = Attributes { user, verb: "get", path: "/", resource: None };
+        let attributes = Attributes { user, verb: "get", path: "/", resource: None, fields: &[] };
         Authorizers { ordered }.decide(&attributes).await
     }
 

@@ -7,6 +7,7 @@ use crate::authorize::{Attributes, Authorized, Target};
 use crate::body::{self, Body};
 use crate::change::Intent;
 use crate::decode::{self, DecodedWrite};
+use crate::impersonate::impersonate;
 use crate::listen::Peer;
 use crate::options::{Delete, ListOptions, WriteKind, WriteOptions};
 use crate::path::PathInfo;
@@ -20,7 +21,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
 use meta::{Reason, Result, Status, Str};
-use resource::{SubresourceKind, Verb};
+use resource::{SubresourceKind, User, Verb};
 use std::sync::Arc;
 
 const AUDIT_ID: &str = "audit-id";
@@ -62,6 +63,8 @@ where
     };
     let credentials = Credentials { headers: &head.headers, peer, path: head.uri.path() };
     let authenticated = server.authenticators.authenticate(&credentials).await?;
+    let request = attributes(authenticated.user(), &info);
+    let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request).await?;
     let authorized = authorize(server, authenticated, &info).await?;
     if !info.is_resource {
         let page = server.pages.answer(server, head);
@@ -272,6 +275,11 @@ pub async fn change(server: &Server, write: &Write) -> Result<Outcome> {
 
 async fn authorize(server: &Server, authenticated: Authenticated, info: &PathInfo) -> Result<Authorized> {
     let user = authenticated.user().clone();
+    server.authorizers.authorize(authenticated, &attributes(&user, info)).await
+}
+
+/// The request as authorizers see it.
+fn attributes<'a>(user: &'a User, info: &'a PathInfo) -> Attributes<'a> {
     let target = Target {
         group: &info.group,
         version: &info.version,
@@ -281,8 +289,7 @@ async fn authorize(server: &Server, authenticated: Authenticated, info: &PathInf
         name: &info.name,
     };
     let resource = info.is_resource.then_some(target);
-    let attributes = Attributes { user: &user, verb: info.verb, path: &info.path, resource };
-    server.authorizers.authorize(authenticated, &attributes).await
+    Attributes { user, verb: info.verb, path: &info.path, resource, fields: &info.fields }
 }
 
 /// The client's, cut to a bound, or a new one.

@@ -10,6 +10,7 @@ mod decode;
 mod form;
 pub mod handle;
 pub mod health;
+mod impersonate;
 pub mod listen;
 pub mod metrics;
 mod options;

@@ -25,6 +25,8 @@ pub struct PathInfo {
     pub is_named: bool,
     /// What follows the subresource: a proxied path, with its slashes at both ends; "" when nothing follows.
     pub rest: String,
+    /// What a field selector of a collection demands to be equal, for authorizers.
+    pub fields: Vec<(Str, Str)>,
     /// The verb came from a deprecated `/watch/` path.
     pub watch_path: bool,
     /// A deprecated `/proxy/` path.
@@ -95,11 +97,12 @@ impl PathInfo {
             self.verb = "deletecollection";
         }
         if matches!(self.verb, "list" | "watch" | "deletecollection") && self.name.is_empty() {
-            let exact = FieldSelector::parse(query.text("fieldSelector")).ok();
-            let name = exact.as_ref().and_then(|s| s.exact("metadata.name"));
-            if let Some(name) = name.filter(|n| meta::name::path_segment(n).is_empty()) {
+            let selector = FieldSelector::parse(query.text("fieldSelector")).unwrap_or_default();
+            if let Some(name) = selector.exact("metadata.name").filter(|n| meta::name::path_segment(n).is_empty()) {
                 self.name = name.clone();
             }
+            let equal = selector.terms.into_iter().filter(|term| term.equal);
+            self.fields = equal.map(|term| (term.field, term.value)).collect();
         }
     }
 }

@@ -1,0 +1,164 @@
+//! Requests in another user's name: the headers that ask for it, and whether the sender may.
+
+use std::collections::BTreeMap;
+
+use auth::impersonate::{Identity, Mode, Question, plan, wholesale};
+use http::HeaderMap;
+use meta::{Result, Status, Str};
+use resource::User;
+
+use crate::authenticate::Authenticated;
+use crate::authorize::{Attributes, Authorizers, Decision, Target, forbidden};
+
+const USER: &str = "impersonate-user";
+const UID: &str = "impersonate-uid";
+const GROUP: &str = "impersonate-group";
+const EXTRA_PREFIX: &str = "impersonate-extra-";
+
+/// Who the request is from once its headers are followed; the sender itself without such headers. `request` is what
+/// the sender wants to do in the other's name.
+pub async fn impersonate(
+    authorizers: &Authorizers,
+    sender: Authenticated,
+    headers: &HeaderMap,
+    request: &Attributes<'_>,
+) -> Result<Authenticated> {
+    let Some(wanted) = wanted(headers)? else { return Ok(sender) };
+    let mut refusal = None;
+    for mode in plan(&wanted, &identity(sender.user()), request.verb) {
+        match allows(authorizers, &mode, sender.user(), request).await {
+            Ok(()) => return Ok(Authenticated::impersonating(user(mode.becomes))),
+            Err(status) => refusal = refusal.or(Some(status)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Status::internal("all impersonation modes failed")))
+}
+
+async fn allows(authorizers: &Authorizers, mode: &Mode, sender: &User, request: &Attributes<'_>) -> Result<()> {
+    let all_groups = match wholesale(mode) {
+        Some(question) => check(authorizers, &question, sender, request).await.is_ok(),
+        None => false,
+    };
+    for question in &mode.questions {
+        if all_groups && matches!(question, Question::On { resource: "groups", .. }) {
+            continue;
+        }
+        check(authorizers, question, sender, request).await?;
+    }
+    Ok(())
+}
+
+async fn check(authorizers: &Authorizers, question: &Question, sender: &User, request: &Attributes<'_>) -> Result<()> {
+    let (verb, resource, refused) = match question {
+        Question::OnRequest { verb } => (verb.as_str(), request.resource, None),
+        Question::On { verb, group, resource, subresource, namespace, name } => {
+            (verb.as_str(), Some(Target { group, version: "v1", resource, subresource, namespace, name }), None)
+        }
+        Question::Refused { verb, group, resource, name, why } => {
+            (verb.as_str(), Some(Target { group, version: "v1", resource, name, ..Target::default() }), Some(why))
+        }
+    };
+    let attributes = Attributes { user: sender, verb, path: request.path, resource, fields: &[] };
+    if let Some(why) = refused {
+        return Err(forbidden(&attributes, why));
+    }
+    match authorizers.decide(&attributes).await {
+        Decision::Allow(_) => Ok(()),
+        Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(forbidden(&attributes, &reason)),
+    }
+}
+
+/// What the headers ask for; 400 when they ask for everything but a name.
+fn wanted(headers: &HeaderMap) -> Result<Option<Identity>> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let groups: Vec<Str> =
+        headers.get_all(GROUP).iter().filter_map(|value| value.to_str().ok()).map(Into::into).collect();
+    let mut extra: BTreeMap<Str, Vec<Str>> = BTreeMap::new();
+    for (name, value) in headers {
+        if let (Some(key), Ok(value)) = (name.as_str().strip_prefix(EXTRA_PREFIX), value.to_str()) {
+            extra.entry(unescape(key)).or_default().push(value.into());
+        }
+    }
+    let wanted =
+        Identity { name: text(USER).into(), uid: text(UID).into(), groups, extra: extra.into_iter().collect() };
+    if !wanted.name.is_empty() {
+        return Ok(Some(wanted));
+    }
+    if wanted == Identity::default() {
+        return Ok(None);
+    }
+    Err(Status::bad_request(format!("requested {} without impersonating a user name", go_syntax(&wanted))))
+}
+
+/// `%xx` in the key of a header stands for what header names cannot hold.
+fn unescape(key: &str) -> Str {
+    let unescaped = form_urlencoded::parse(key.replace('+', "%2B").replace('=', "%3D").replace('&', "%26").as_bytes())
+        .next()
+        .map(|(key, _)| key.into_owned());
+    unescaped.unwrap_or_default().as_str().into()
+}
+
+/// Upstream prints the Go value.
+fn go_syntax(wanted: &Identity) -> String {
+    let list = |items: &[Str]| {
+        let items: Vec<String> = items.iter().map(|item| meta::field::quote(item)).collect();
+        format!("[]string{{{}}}", items.join(", "))
+    };
+    let groups = if wanted.groups.is_empty() { "[]string(nil)".to_owned() } else { list(&wanted.groups) };
+    let extra = if wanted.extra.is_empty() {
+        "map[string][]string(nil)".to_owned()
+    } else {
+        let entries = wanted.extra.iter().map(|(key, values)| format!("{}:{}", meta::field::quote(key), list(values)));
+        format!("map[string][]string{{{}}}", entries.collect::<Vec<String>>().join(", "))
+    };
+    let (name, uid) = (meta::field::quote(&wanted.name), meta::field::quote(&wanted.uid));
+    format!("&user.DefaultInfo{{Name:{name}, UID:{uid}, Groups:{groups}, Extra:{extra}}}")
+}
+
+fn identity(user: &User) -> Identity {
+    Identity { name: user.name.clone(), uid: user.uid.clone(), groups: user.groups.clone(), extra: user.extra.clone() }
+}
+
+fn user(identity: Identity) -> User {
+    User { name: identity.name, uid: identity.uid, groups: identity.groups, extra: identity.extra }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderName, HeaderValue};
+
+    fn ask(headers: &[(&str, &str)]) -> std::result::Result<Option<Identity>, String> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().expect("a header name");
+            map.append(name, HeaderValue::from_str(value).expect("a header value"));
+        }
+        wanted(&map).map_err(|status| status.message)
+    }
+
+    /// The recorded scenario authn/impersonation-incomplete.
+    #[test]
+    fn a_name_is_needed() {
+        let cases = [
+            (("Impersonate-Group", "g"), "Name:\"\", UID:\"\", Groups:[]string{\"g\"}, Extra:map[string][]string(nil)"),
+            (("Impersonate-Uid", "u"), "Name:\"\", UID:\"u\", Groups:[]string(nil), Extra:map[string][]string(nil)"),
+            (
+                ("Impersonate-Extra-x", "y"),
+                "Name:\"\", UID:\"\", Groups:[]string(nil), Extra:map[string][]string{\"x\":[]string{\"y\"}}",
+            ),
+        ];
+        for (header, value) in cases {
+            let text = format!("requested &user.DefaultInfo{{{value}}} without impersonating a user name");
+            assert_eq!(ask(&[header]), Err(text));
+        }
+        assert_eq!(ask(&[]), Ok(None));
+    }
+
+    #[test]
+    fn keys_are_unescaped() {
+        let wanted = ask(&[("Impersonate-User", "u"), ("Impersonate-Extra-Example.com%2Fkey", "v")]);
+        let extra = wanted.expect("a wish").expect("a user").extra;
+        assert_eq!(extra, [("example.com/key".into(), vec!["v".into()])]);
+    }
+}
