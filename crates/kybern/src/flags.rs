@@ -189,6 +189,7 @@ fn usage() -> String {
          Usage:\n  \
          kybern serve [flags]            serve the API; makes its own certificates and keeps its own data\n  \
          kybern kube-apiserver [flags]   the same with the whole command line of kube-apiserver\n  \
+         kybern bench [flags]            measure this or another Kubernetes API server\n  \
          kybern version\n\n\
          kybern serve --help lists the flags.\n",
         own_version()

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::assemble;
+use crate::bench;
 use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
 use crate::definitions;
@@ -29,6 +30,10 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The whole program.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
+    let args: Vec<String> = args.into_iter().collect();
+    if args.get(1).is_some_and(|name| name == "bench") {
+        return bench::main(args.into_iter().skip(1).collect());
+    }
     let given = match flags::read(args) {
         Call::Run(given) => given,
         Call::Print(text, 0) => {

@@ -1,0 +1,90 @@
+//! The objects that the load is made of.
+
+/// Everything happens in this namespace.
+pub const NAMESPACE: &str = "kybern-bench";
+/// Pods with one value of the label `group`.
+pub const GROUP_SIZE: usize = 100;
+/// Pods on one node.
+pub const PODS_PER_NODE: usize = 5;
+
+pub fn pod_name(n: usize) -> String {
+    format!("web-{:05}-{n:06}", n / GROUP_SIZE)
+}
+
+pub fn pods_path() -> String {
+    format!("/api/v1/namespaces/{NAMESPACE}/pods")
+}
+
+pub fn namespace() -> String {
+    format!(r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{NAMESPACE}"}}}}"#)
+}
+
+/// Pods need one; where controllers run they make it.
+pub fn service_account() -> &'static str {
+    r#"{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"default"}}"#
+}
+
+/// A pod of two containers as a deployment of a real cluster has it.
+pub fn pod(n: usize) -> String {
+    let (group, node) = (n / GROUP_SIZE, n / PODS_PER_NODE);
+    let name = pod_name(n);
+    let containers = [container("app", 8080), container("sidecar", 9090)].join(",");
+    format!(
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","labels":{{"app.kubernetes.io/name":"web","app.kubernetes.io/instance":"web-{group}","app.kubernetes.io/component":"frontend","group":"g-{group}","pod-template-hash":"6d4b75cb6d"}},"annotations":{{"prometheus.io/scrape":"true","prometheus.io/port":"9090","checksum/config":"2f1d1d5c9f8f1e0f5c8d5b2a7c6e4f3a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e"}},"ownerReferences":[{{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-{group}","uid":"0b6e7a0e-3f66-4d5a-9a8a-1d2f3c4b5a69","controller":true,"blockOwnerDeletion":true}}]}},"spec":{{"nodeName":"node-{node:05}","automountServiceAccountToken":false,"terminationGracePeriodSeconds":0,"containers":[{containers}],"volumes":[{{"name":"config","configMap":{{"name":"web-config"}}}},{{"name":"data","emptyDir":{{}}}}],"tolerations":[{{"key":"node.kubernetes.io/not-ready","operator":"Exists","effect":"NoExecute","tolerationSeconds":300}}],"topologySpreadConstraints":[{{"maxSkew":1,"topologyKey":"topology.kubernetes.io/zone","whenUnsatisfiable":"ScheduleAnyway","labelSelector":{{"matchLabels":{{"app.kubernetes.io/name":"web"}}}}}}]}}}}"#
+    )
+}
+
+fn container(name: &str, port: u16) -> String {
+    let variables: Vec<String> = (0..12)
+        .map(|n| {
+            format!(r#"{{"name":"SETTING_{n:02}","value":"value-{n}-of-{name}-as-long-as-such-values-usually-are"}}"#)
+        })
+        .chain([
+            r#"{"name":"POD_NAME","valueFrom":{"fieldRef":{"fieldPath":"metadata.name"}}}"#.to_owned(),
+            r#"{"name":"PASSWORD","valueFrom":{"secretKeyRef":{"name":"web","key":"password"}}}"#.to_owned(),
+        ])
+        .collect();
+    let variables = variables.join(",");
+    format!(
+        r#"{{"name":"{name}","image":"registry.example.com/team/{name}:v1.27.3","args":["--listen=:{port}","--log-level=info"],"ports":[{{"name":"http-{name}","containerPort":{port}}}],"env":[{variables}],"resources":{{"requests":{{"cpu":"250m","memory":"256Mi"}},"limits":{{"cpu":"1","memory":"512Mi"}}}},"volumeMounts":[{{"name":"config","mountPath":"/etc/{name}","readOnly":true}},{{"name":"data","mountPath":"/var/lib/{name}"}}],"livenessProbe":{{"httpGet":{{"path":"/healthz","port":{port}}},"initialDelaySeconds":10,"periodSeconds":15}},"readinessProbe":{{"httpGet":{{"path":"/readyz","port":{port}}}}},"securityContext":{{"allowPrivilegeEscalation":false,"readOnlyRootFilesystem":true,"capabilities":{{"drop":["ALL"]}}}}}}"#
+    )
+}
+
+/// A kubelet's status patch.
+pub fn status_patch(n: usize) -> String {
+    let time = "2026-01-02T03:04:05Z";
+    let condition = |kind: &str| format!(r#"{{"type":"{kind}","status":"True","lastTransitionTime":"{time}"}}"#);
+    let conditions = ["Initialized", "Ready", "ContainersReady", "PodScheduled"].map(condition).join(",");
+    let container = |name: &str| {
+        format!(
+            r#"{{"name":"{name}","ready":true,"started":true,"restartCount":0,"image":"registry.example.com/team/{name}:v1.27.3","imageID":"registry.example.com/team/{name}@sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef","containerID":"containerd://4c01db0b339c8a5e3a4a1f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d{:02x}","state":{{"running":{{"startedAt":"{time}"}}}}}}"#,
+            n % 256
+        )
+    };
+    let containers = ["app", "sidecar"].map(container).join(",");
+    let ip = format!("10.{}.{}.{}", n >> 16 & 255, n >> 8 & 255, n & 255);
+    format!(
+        r#"{{"status":{{"phase":"Running","hostIP":"192.168.0.1","podIP":"{ip}","podIPs":[{{"ip":"{ip}"}}],"startTime":"{time}","conditions":[{conditions}],"containerStatuses":[{containers}]}}}}"#
+    )
+}
+
+pub fn annotation_patch(n: usize) -> String {
+    format!(r#"{{"metadata":{{"annotations":{{"example.com/change":"{n}"}}}}}}"#)
+}
+
+/// A node's heartbeat; `revision` is "" to create it.
+pub fn lease(n: usize, revision: &str, beat: usize) -> String {
+    let revision = if revision.is_empty() { String::new() } else { format!(r#","resourceVersion":"{revision}""#) };
+    let micros = beat % 1_000_000;
+    format!(
+        r#"{{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{{"name":"node-{n:05}"{revision}}},"spec":{{"holderIdentity":"node-{n:05}","leaseDurationSeconds":40,"renewTime":"2026-01-02T03:04:05.{micros:06}Z"}}}}"#
+    )
+}
+
+/// What a client applies.
+pub fn deployment(n: usize, replicas: usize) -> String {
+    let container = container("app", 8080);
+    format!(
+        r#"{{"apiVersion":"apps/v1","kind":"Deployment","metadata":{{"name":"web-{n:04}","labels":{{"app":"web-{n}"}}}},"spec":{{"replicas":{replicas},"selector":{{"matchLabels":{{"app":"web-{n}"}}}},"template":{{"metadata":{{"labels":{{"app":"web-{n}"}}}},"spec":{{"containers":[{container}],"volumes":[{{"name":"config","configMap":{{"name":"web-config"}}}},{{"name":"data","emptyDir":{{}}}}]}}}}}}}}"#
+    )
+}
