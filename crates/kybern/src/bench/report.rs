@@ -127,6 +127,6 @@ mod tests {
         assert!(table.contains("| get | 100 | 10000 | 51.0 µs | 99.0 µs | 10.0 µs | 50 | 1 |"), "{table}");
         assert!(table.contains("memory idle: 2 MiB, peak 4 MiB"));
         let parsed = json::parse(&report.json()).unwrap().value;
-        assert_eq!(parsed["works"].array()[0]["calls"].int(), 100);
+        assert_eq!(parsed["works"].items()[0]["calls"].int(), 100);
     }
 }
