@@ -177,16 +177,54 @@ fn not_acceptable(offer: Offer) -> Status {
     Status::failure(406, Reason::NotAcceptable, text)
 }
 
+/// The check that upstream's router makes of built-in resources before [`accept`]: some clause must name a media type of the route, in full, or
+/// be `*/*`; parameters and quality do not matter. `collection`: the route's path is also that of a watch. 406.
+pub fn check_route(header: &str, collection: bool) -> Result<(), Status> {
+    let media_types = FORMATS.map(Format::media_type);
+    let named = |clause: &str| {
+        let media = clause.split(';').next().unwrap_or("").trim();
+        media == "*/*" || media_types.contains(&media)
+    };
+    if header.is_empty() || header.split(',').any(named) {
+        return Ok(());
+    }
+    let mut shown = media_types.map(str::to_string).to_vec();
+    if collection {
+        shown.extend([Format::Json, Format::Protobuf].map(|f| format!("{};stream=watch", f.media_type())));
+    }
+    let text = format!("406: Not Acceptable\n\nAvailable representations: {}", shown.join(", "));
+    Err(Status { details: Some(Box::default()), ..Status::failure(406, Reason::NotAcceptable, text) })
+}
+
 /// The format of a request's body by its Content-Type ("" is JSON). 415 when it is none.
 pub fn content_type(header: &str) -> Result<Format, Status> {
     if header.is_empty() {
         return Ok(Format::Json);
     }
-    let media = header.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-    FORMATS.into_iter().find(|format| format.media_type() == media).ok_or_else(|| {
+    let (media, parameters) = header.split_once(';').unwrap_or((header, ""));
+    let media = media.trim().to_ascii_lowercase();
+    let format = FORMATS.into_iter().find(|format| format.media_type() == media);
+    format.filter(|_| are_parameters(parameters)).ok_or_else(|| {
         let types = FORMATS.map(Format::media_type).join(", ");
         unsupported_media_type(&types)
     })
+}
+
+/// `name=value; name="value"`, with a semicolon behind it at most; what Go's mime parser takes.
+fn are_parameters(text: &str) -> bool {
+    let is_token = |s: &str| {
+        let special = |c: char| c.is_ascii_control() || c == ' ' || "()<>@,;:\\\"/[]?=".contains(c);
+        !s.is_empty() && s.is_ascii() && !s.contains(special)
+    };
+    let pieces: Vec<&str> = text.split(';').map(str::trim).collect();
+    let Some((last, pieces)) = pieces.split_last() else { return true };
+    let is_parameter = |piece: &&str| match piece.split_once('=') {
+        Some((name, value)) => {
+            is_token(name) && (is_token(value) || (value.len() > 1 && value.starts_with('"') && value.ends_with('"')))
+        }
+        None => false,
+    };
+    pieces.iter().all(is_parameter) && (last.is_empty() || is_parameter(last))
 }
 
 /// 415 with the media types that would be taken, joined with ", ".
@@ -253,6 +291,12 @@ mod tests {
         let streams = "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch";
         assert_eq!(status.message, format!("only the following media types are accepted: {streams}"));
         assert_eq!(content_type("application/json; charset=utf-8"), Ok(Format::Json));
-        assert_eq!(content_type("text/plain").expect_err("no such format").code, 415);
+        for bad in ["text/plain", "application/json;;", "application/json; charset"] {
+            assert_eq!(content_type(bad).expect_err(bad).code, 415);
+        }
+        assert_eq!(content_type("Application/YAML;"), Ok(Format::Yaml));
+        assert_eq!(check_route("application/xml, */*;q=0.1", false), Ok(()));
+        assert_eq!(check_route("application/json;as=Foo", true), Ok(()));
+        assert_eq!(check_route("application/*", false).expect_err("no media type in full").code, 406);
     }
 }
