@@ -134,8 +134,8 @@ impl Hooks for Pod {
         defaults::set_pod(pod);
     }
 
-    fn prepare_create(&self, _ctx: &Context, pod: &mut Value) {
-        prepare::prepare_create(pod);
+    fn prepare_create(&self, ctx: &Context, pod: &mut Value) {
+        prepare::prepare_create(pod, ctx.now);
     }
 
     fn prepare_update(&self, _ctx: &Context, pod: &mut Value, old: &Value) {

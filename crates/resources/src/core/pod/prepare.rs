@@ -2,12 +2,13 @@
 
 use super::annotations::{APP_ARMOR, app_armor_profile};
 use super::{affinity, qos, windows};
+use meta::time::Timestamp;
 use meta::{Value, value};
 
 const CONTAINER_LISTS: &[&str] = &["initContainers", "containers", "ephemeralContainers"];
 
 /// A new pod: pending, with its class, and its own labels merged into its selectors.
-pub fn prepare_create(pod: &mut Value) {
+pub fn prepare_create(pod: &mut Value, now: Timestamp) {
     let class = qos::class(&pod["spec"]);
     pod.set("status", value!({"phase": "Pending", "qosClass": class}));
     let spec = pod.entry("spec");
@@ -16,7 +17,7 @@ pub fn prepare_create(pod: &mut Value) {
         let condition = value!({
             "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
             "message": "Scheduling is blocked due to non-empty scheduling gates",
-            "lastProbeTime": null, "lastTransitionTime": null
+            "lastProbeTime": null, "lastTransitionTime": (now.to_rfc3339())
         });
         pod.entry("status").set("conditions", Value::Array(vec![condition]));
     }

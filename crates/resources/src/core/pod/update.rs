@@ -27,17 +27,22 @@ pub fn validate(new: &Value, old: &Value, errs: &mut ErrorList) {
     }
     validate_tolerations(&spec["tolerations"], &stored["tolerations"], &path.child("tolerations"), errs);
     validate_gates(&spec["schedulingGates"], &stored["schedulingGates"], &path.child("schedulingGates"), errs);
-    if semantically_equal(spec, stored) {
+    if is_same(spec, stored) {
         return;
     }
     let mut munged = munge(spec, stored);
     if !stored["schedulingGates"].items().is_empty() {
         validate_gated(&mut munged, stored, &path, errs);
     }
-    if !semantically_equal(&munged, stored) {
+    if !is_same(&munged, stored) {
         let shown = diff::unified(&internal::pod_spec_text(stored), &internal::pod_spec_text(&munged));
         errs.forbidden(&path, &format!("pod updates may not change fields other than {UPDATABLE}\n{shown}"));
     }
+}
+
+/// Semantic equality, by which an empty struct that is there is not one that is missing.
+fn is_same(new: &Value, old: &Value) -> bool {
+    new == old || (semantically_equal(new, old) && internal::pod_spec_text(new) == internal::pod_spec_text(old))
 }
 
 pub fn validate_annotations(new: &Value, old: &Value, options: Options, errs: &mut ErrorList) {
