@@ -28,6 +28,7 @@ mod scheduling;
 mod settings;
 mod storage;
 mod strategies;
+mod workload;
 
 pub use rules::cidr::Cidr;
 pub use settings::Settings;

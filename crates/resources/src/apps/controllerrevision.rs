@@ -2,7 +2,9 @@
 
 use crate::cells::{self, AGE, ColumnRow, NAME};
 use meta::Value;
-use resource::Descriptor;
+use meta::field::{ErrorList, Path, Shown};
+use meta::json;
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     Descriptor::builtin(schema, "apps", "v1", "ControllerRevision", "controllerrevisions")
         .storage_version_hash("85nkx63pcBU=")
         .columns(COLUMNS, cells)
+        .hooks(ControllerRevision)
+        .strategy(Strategy { metadata_checked_again: true, ..Strategy::default() })
 }
 
 const COLUMNS: &[ColumnRow] = &[
@@ -35,4 +39,29 @@ fn controller(object: &Value) -> String {
     let (group, _) = meta::gvk::split_api_version(owner["apiVersion"].str());
     let kind = meta::gvk::group_resource(group, owner["kind"].str()).to_lowercase();
     format!("{kind}/{}", owner["name"].str())
+}
+
+struct ControllerRevision;
+
+impl Hooks for ControllerRevision {
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        let data = &object["data"];
+        if data.is_null() {
+            errs.required(&Path::new("data"), "data is mandatory");
+        } else if data.as_object().is_none() {
+            errs.required(&Path::new("data"), "data must be a valid JSON object");
+        }
+        validate_revision(object, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        validate_revision(object, errs);
+        if object["data"] != old["data"] {
+            errs.invalid(&Path::new("data"), Shown(json::to_string(&object["data"])), "field is immutable");
+        }
+    }
+}
+
+fn validate_revision(object: &Value, errs: &mut ErrorList) {
+    errs.non_negative(&Path::new("revision"), object["revision"].int());
 }

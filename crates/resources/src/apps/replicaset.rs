@@ -1,9 +1,12 @@
 //! ReplicaSet: a number of pods like a template.
 
 use crate::cells::{self, AGE, CONTAINERS, ColumnRow, IMAGES, NAME};
+use crate::core::pod::template;
 use crate::strategies;
+use crate::workload;
 use meta::Value;
-use resource::{Descriptor, NoHooks, PART_VERBS, ScaleSelector, SubresourceKind};
+use meta::field::{ErrorList, Path};
+use resource::{Context, Descriptor, Hooks, PART_VERBS, ScaleSelector, SubresourceKind};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,7 +17,8 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("P1RzHs8/mWQ=")
         .strategy(strategies::SPEC_AND_STATUS)
         .columns(COLUMNS, cells)
-        .status(strategies::STATUS, NoHooks)
+        .hooks(ReplicaSet)
+        .status(strategies::STATUS, Status)
         .with_subresource(
             "scale",
             strategies::scale_kind(),
@@ -75,4 +79,67 @@ fn cells(object: &Value, now: i64) -> Vec<Value> {
         images,
         Value::from(cells::selector_cell(&spec["selector"])),
     ]
+}
+
+const TEMPLATE: &[&str] = &["spec", "template"];
+
+struct ReplicaSet;
+
+impl Hooks for ReplicaSet {
+    fn default(&self, object: &mut Value) {
+        let spec = object.entry("spec");
+        spec.set_default("replicas", 1);
+        template::default_template(spec.entry("template"));
+    }
+
+    fn prepare_create(&self, _ctx: &Context, object: &mut Value) {
+        template::drop_disabled(object.entry("spec").entry("template"), None);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        template::drop_disabled(object.entry("spec").entry("template"), Some(&old["spec"]["template"]));
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        validate_spec(&object["spec"], None, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        validate_spec(&object["spec"], Some(&old["spec"]["template"]), errs);
+        workload::validate_selector_kept(&object["spec"], &old["spec"], &Path::new("spec"), errs);
+    }
+
+    fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, out: &mut Vec<String>) {
+        workload::warn(object, old, TEMPLATE, out);
+    }
+}
+
+fn validate_spec(spec: &Value, old: Option<&Value>, errs: &mut ErrorList) {
+    let path = Path::new("spec");
+    workload::validate_counts(spec, &["replicas", "minReadySeconds"], &path, errs);
+    workload::validate_replicated(spec, old, &path, errs);
+}
+
+struct Status;
+
+impl Hooks for Status {
+    fn default(&self, object: &mut Value) {
+        ReplicaSet.default(object);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, _old: &Value, errs: &mut ErrorList) {
+        let (status, path) = (&object["status"], Path::new("status"));
+        let counts = [
+            "replicas",
+            "fullyLabeledReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "terminatingReplicas",
+            "observedGeneration",
+        ];
+        workload::validate_counts(status, &counts, &path, errs);
+        let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+        workload::validate_at_most(status, &parts, "replicas", &path, errs);
+        workload::validate_at_most(status, &["availableReplicas"], "readyReplicas", &path, errs);
+    }
 }

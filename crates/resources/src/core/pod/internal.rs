@@ -89,10 +89,21 @@ pub fn shown(kind: &str, value: &Value) -> Shown {
     Shown(out)
 }
 
+/// A LabelSelector as a message shows it; null when it is missing.
+pub fn selector_shown(value: &Value) -> Shown {
+    let mut out = String::new();
+    write(&selector(value), None, &mut out);
+    Shown(out)
+}
+
 /// A pod spec as pretty JSON of the internal type, for diffs.
 pub fn pod_spec_text(spec: &Value) -> String {
+    text("PodSpec", spec)
+}
+
+/// The internal type has some of the spec's fields in the security context.
+fn move_into_context(spec: &Value) -> Value {
     let mut internal = spec.clone();
-    // the internal type has these in the security context
     let mut moved = Map::new();
     for field in ["hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers"] {
         if let Some(value) = internal.remove(field) {
@@ -105,7 +116,7 @@ pub fn pod_spec_text(spec: &Value) -> String {
             context.insert(key, value);
         }
     }
-    text("PodSpec", &internal)
+    internal
 }
 
 /// Any value of an internal type as pretty JSON.
@@ -116,6 +127,8 @@ pub fn text(kind: &str, value: &Value) -> String {
 }
 
 fn of_type(kind: &str, value: &Value) -> Tree {
+    let moved = if kind == "PodSpec" { Some(move_into_context(value)) } else { None };
+    let value = moved.as_ref().unwrap_or(value);
     let fields = TYPES.get(kind).map_or(&[][..], Vec::as_slice);
     let mut out = Vec::with_capacity(fields.len());
     for field in fields {
