@@ -1,86 +1,79 @@
-//! From a result to a response: encoding in the form that the client accepts.
+//! From a result to a response: status, headers, compression.
 
 use crate::body::Body;
-use crate::form;
-use crate::read::{self, Page};
-use crate::watch::Change;
+use crate::encode::{self, Form};
+use crate::read::Page;
 use bytes::Bytes;
+use codec::negotiate::{self, Format, Transform};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use meta::{Result, Status, Value, json, value};
+use meta::{Gvk, Result, Status, Value};
 use resource::Descriptor;
+use std::io::Write;
 use store::Object;
 
 /// The total length of Warning texts before all are cut, and what they are cut to.
 const WARNINGS_CHARS_MAX: usize = 4096;
 const WARNING_CHARS_CUT: usize = 256;
-const AGENTS_SHOWN_PRETTY: &[&str] = &["curl", "Wget", "Mozilla/5.0"];
-
-/// The form of a response.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Accepted {
-    pub pretty: bool,
-}
-
-/// What the client accepts; 406 when nothing of it is offered.
-pub fn negotiate(headers: &HeaderMap, query: &crate::query::Query) -> Result<Accepted> {
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let pretty = match query.get("pretty") {
-        Some(_) => query.flag("pretty"),
-        None => AGENTS_SHOWN_PRETTY.iter().any(|prefix| agent.starts_with(prefix)),
-    };
-    Ok(Accepted { pretty })
-}
+/// Smaller bodies are not worth compressing.
+const GZIP_BYTES_MIN: usize = 128 * 1024;
 
 /// One object in the storage version.
-pub fn object(accepted: Accepted, descriptor: &Descriptor, code: u16, object: Value) -> Response<Body> {
-    let _ = accepted;
-    let mut served = form::to_served(descriptor, object);
-    served.set("apiVersion", descriptor.api_version());
-    served.set("kind", &descriptor.kind);
-    let mut out = Vec::new();
-    form::encode_served_json(descriptor, &served, &mut out);
-    json_response(code, out)
+pub fn object(form: &Form, descriptor: &Descriptor, code: u16, object: Value) -> Response<Body> {
+    whole(form, code, encode::object(form, descriptor, object))
 }
 
-/// Any tree that is already what the client sees.
-pub fn tree(accepted: Accepted, code: u16, tree: &Value) -> Response<Body> {
-    let _ = accepted;
-    json_response(code, json::to_vec(tree))
+/// One object as it is stored.
+pub fn stored(form: &Form, descriptor: &Descriptor, object: &Object) -> Result<Response<Body>> {
+    Ok(whole(form, 200, encode::stored(form, descriptor, object)?))
 }
 
-/// A list. Items of built-in kinds say no kind of their own.
-pub fn list(accepted: Accepted, descriptor: &Descriptor, page: &Page) -> Result<Response<Body>> {
-    let _ = accepted;
-    let mut metadata = value!({"resourceVersion": (page.revision.to_string())});
-    if !page.continue_token.is_empty() {
-        metadata.set("continue", &page.continue_token);
-    }
-    if let Some(remaining) = page.remaining {
-        metadata.set("remainingItemCount", i64::try_from(remaining).unwrap_or(i64::MAX));
-    }
-    let mut items = Vec::with_capacity(page.objects.len());
-    for object in &page.objects {
-        let mut item = read::served_value(descriptor, object)?;
-        if !descriptor.stored_as_json {
-            item.remove("apiVersion");
-            item.remove("kind");
-        }
-        items.push(item);
-    }
-    let list = value!({
-        "kind": (&descriptor.list_kind), "apiVersion": (descriptor.api_version()), "metadata": metadata, "items": items
-    });
-    Ok(json_response(200, json::to_vec(&list)))
+/// A tree of a built-in kind that is nobody's resource: Scale, reviews.
+pub fn tree(form: &Form, code: u16, gvk: &Gvk, tree: &Value) -> Response<Body> {
+    whole(form, code, form.encode_tree(gvk, tree))
+}
+
+pub fn list(form: &Form, descriptor: &Descriptor, page: &Page) -> Result<Response<Body>> {
+    Ok(whole(form, 200, encode::list(form, descriptor, page)?))
 }
 
 /// An error, or the success of a delete.
-pub fn status(accepted: Accepted, status: &Status) -> Response<Body> {
-    let _ = accepted;
-    let mut response = json_response(status.code, json::to_vec(&status.to_value()));
+pub fn status(form: &Form, status: &Status) -> Response<Body> {
+    let body = form.encode_tree(&Gvk::new("", "v1", "Status"), &status.to_value());
+    let plain = Form { accepted: negotiate::Accepted { transform: None, ..form.accepted.clone() }, ..form.clone() };
+    let mut response = whole(&plain, status.code, body);
     let retry = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
     if retry > 0 {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry));
     }
+    response
+}
+
+fn whole(form: &Form, code: u16, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type(form));
+    response
+}
+
+/// The media type, with the form where it is not the object's own.
+fn content_type(form: &Form) -> HeaderValue {
+    let media = form.accepted.format.media_type();
+    let Some((transform, version)) = form.accepted.transform else { return HeaderValue::from_static(media) };
+    let kind = match transform {
+        Transform::Table => "Table",
+        Transform::PartialObjectMetadata => "PartialObjectMetadata",
+        Transform::PartialObjectMetadataList => "PartialObjectMetadataList",
+    };
+    let text = format!("{media};as={kind};g=meta.k8s.io;v={version}");
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(media))
+}
+
+/// A watch's response.
+pub fn watch(format: Format, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    let content_type = HeaderValue::from_str(&negotiate::watch_content_type(format));
+    let fallback = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type.unwrap_or(fallback));
     response
 }
 
@@ -103,54 +96,19 @@ pub fn request_info_failure(path: &str, why: &str) -> Response<Body> {
     response
 }
 
-/// A frame of a watch.
-pub fn frame(descriptor: &Descriptor, change: &Change) -> Option<Bytes> {
-    let (kind, object) = match change {
-        Change::Added(object) => ("ADDED", frame_object(descriptor, object, object.revision)?),
-        Change::Modified(object) => ("MODIFIED", frame_object(descriptor, object, object.revision)?),
-        Change::Deleted(object, revision) => ("DELETED", frame_object(descriptor, object, *revision)?),
-        Change::Bookmark { revision, ends_initial_events } => {
-            ("BOOKMARK", bookmark(descriptor, *revision, *ends_initial_events))
-        }
-        Change::Error(status) => ("ERROR", status.to_value()),
-    };
-    let mut out = json::to_vec(&value!({"type": kind, "object": object}));
-    out.push(b'\n');
-    Some(out.into())
-}
-
-fn frame_object(descriptor: &Descriptor, object: &Object, revision: u64) -> Option<Value> {
-    let mut served = read::served_value(descriptor, object).ok()?;
-    served.entry("metadata").set("resourceVersion", revision.to_string());
-    Some(served)
-}
-
-fn bookmark(descriptor: &Descriptor, revision: u64, ends_initial_events: bool) -> Value {
-    let mut metadata = value!({"resourceVersion": (revision.to_string())});
-    if ends_initial_events {
-        metadata.set("annotations", value!({"k8s.io/initial-events-end": "true"}));
+/// Compresses a large body for clients that take gzip.
+pub fn compress(request: &HeaderMap, response: &mut Response<Body>) {
+    let Body::Whole(body) = response.body() else { return };
+    let accepts = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
+    let takes_gzip = accepts.flat_map(|v| v.split(',')).any(|v| v.trim().split(';').next() == Some("gzip"));
+    if body.len() < GZIP_BYTES_MIN || !takes_gzip || response.headers().contains_key(header::CONTENT_ENCODING) {
+        return;
     }
-    let mut object =
-        value!({"kind": (&descriptor.kind), "apiVersion": (descriptor.api_version()), "metadata": metadata});
-    // a bookmark is an object of the kind with nothing else set, in the form that such an object prints
-    if codec::canonicalise(&descriptor.schema, descriptor.type_id, &mut object).is_err() {
-        return value!({"kind": (&descriptor.kind), "apiVersion": (descriptor.api_version())});
-    }
-    object
-}
-
-fn json_response(code: u16, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// A watch's response.
-pub fn watch_response(body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let Ok(compressed) = encoder.write_all(body).and_then(|()| encoder.finish()) else { return };
+    *response.body_mut() = Body::from(compressed);
+    response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
 }
 
 /// Adds Warning headers: each text once; when they are too long together, all of them cut.

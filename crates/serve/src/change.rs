@@ -27,10 +27,18 @@ pub struct Sent {
 }
 
 /// A change to the served version of the object.
-pub enum Patch {
-    Json(Value),
-    Merge(Value),
-    Strategic(Value),
+pub struct Patch {
+    pub kind: PatchKind,
+    pub body: Value,
+    /// What strict decoding finds twice in the body.
+    pub duplicates: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchKind {
+    Json,
+    Merge,
+    Strategic,
 }
 
 /// The object that the client wants, its managedFields recorded; nothing for a delete.
@@ -64,29 +72,32 @@ fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
 /// The patched object in the storage version, and whether the patch clears the managers.
 fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<(Value, bool)> {
     let mut document = old_served(attempt, descriptor).unwrap_or_default();
-    let mut unknown = Vec::new();
-    match patch {
-        Patch::Json(operations) => {
-            let operations = patch::json::operations(operations)?;
-            unknown = patch::json::unknown_fields(operations);
+    let mut unknown = patch.duplicates.clone();
+    match patch.kind {
+        PatchKind::Json => {
+            let operations = patch::json::operations(&patch.body)?;
+            unknown.extend(patch::json::unknown_fields(operations));
             patch::json::apply(&mut document, operations)?;
         }
-        Patch::Merge(change) => document = patch::merge::apply(document, change.clone()),
-        Patch::Strategic(change) => {
-            document = patch::strategic::apply(&descriptor.schema, descriptor.type_id, document, change.clone())?;
-            unknown = patch::strategic::restore(&descriptor.schema, descriptor.type_id, &document)
-                .map_err(|why| patch::strategic::unusable(change, &why))?;
+        PatchKind::Merge => document = patch::merge::apply(document, patch.body.clone()),
+        PatchKind::Strategic => {
+            let (schema, ty) = (&descriptor.schema, descriptor.type_id);
+            document = patch::strategic::apply(schema, ty, document, patch.body.clone())?;
+            let found = patch::strategic::restore(schema, ty, &document);
+            unknown.extend(found.map_err(|why| patch::strategic::unusable(&patch.body, &why))?);
         }
     }
     let clears = managed::clears(&document);
-    let shown = |document: &Value| match patch {
-        Patch::Strategic(change) => json::to_string(change),
-        _ => json::to_string(document),
+    let text = json::to_string(&document);
+    let rejected = |why: &str| match patch.kind {
+        PatchKind::Strategic => patch::strategic::unusable(&patch.body, why),
+        _ => patch_rejected(&text, why),
     };
-    let text = shown(&document);
-    let (object, strict) = form::admit_served(descriptor, document).map_err(|why| patch_rejected(&text, &why.text))?;
-    unknown.extend(strict);
-    attempt.check_strict(&unknown, |why| patch_rejected(&text, why))?;
+    let (object, strict) = form::admit_served(descriptor, document).map_err(|why| rejected(&why.text))?;
+    if patch.kind != PatchKind::Strategic {
+        unknown.extend(strict);
+    }
+    attempt.check_strict(&unknown, rejected)?;
     Ok((object, clears))
 }
 

@@ -1,11 +1,12 @@
 //! From a request to what it wants: options from the query, an object from the body.
 
-use crate::change::{Intent, Patch, Sent};
+use crate::change::{Intent, Patch, PatchKind, Sent};
 use crate::form;
 use crate::options::{Delete, FieldValidation, WriteKind, WriteOptions};
 use crate::query::Query;
 use crate::route::Route;
 use bytes::Bytes;
+use codec::negotiate::Format;
 use codec::{DecodeError, Stage};
 use http::{HeaderMap, header};
 use meta::{Gvk, Reason, Result, Status, Str, Value, json};
@@ -14,14 +15,6 @@ use resource::Descriptor;
 /// A body longer than this is shown cut in messages.
 const SHOWN_BYTES_MAX: usize = 30;
 const MANAGER_BYTES_MAX: usize = 128;
-
-/// The media types of request bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Json,
-    Yaml,
-    Protobuf,
-}
 
 /// The media types of patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +110,7 @@ pub fn whole_object(
     let warnings = match validation {
         _ if strict.is_empty() => Vec::new(),
         FieldValidation::Ignore => Vec::new(),
-        FieldValidation::Warn => strict,
+        FieldValidation::Warn => strict_warnings(&strict),
         FieldValidation::Strict => {
             let text = format!("strict decoding error: {}", strict.join(", "));
             return Err(cannot_be_handled(&expected, &expected.kind, &text));
@@ -127,6 +120,12 @@ pub fn whole_object(
     value.set("apiVersion", expected.api_version());
     value.set("kind", &expected.kind);
     Ok((Sent { object: form::default_served(descriptor, value), clears_managers }, warnings))
+}
+
+/// What strict decoding found as warnings: YAML's findings are several lines in one.
+pub fn strict_warnings(found: &[String]) -> Vec<String> {
+    let lines = found.iter().flat_map(|text| text.split('\n')).map(str::trim);
+    lines.filter(|line| !line.is_empty() && *line != "yaml: unmarshal errors:").map(str::to_owned).collect()
 }
 
 /// Decodes a body as an object of a type of the route's schema, checking that it is of the expected kind.
@@ -150,7 +149,8 @@ fn typed_object(
     let actual = actual_kind(&api_version, &kind, expected);
     check_kind(route, &actual, expected)?;
     let decoded = match format {
-        Format::Json | Format::Yaml => codec::decode_json(schema, ty, body),
+        Format::Json => codec::decode_json(schema, ty, body),
+        Format::Yaml => codec::decode_yaml(schema, ty, body),
         Format::Protobuf => codec::decode_protobuf(schema, ty, body),
     };
     match decoded {
@@ -162,7 +162,8 @@ fn typed_object(
 
 fn kind_of(format: Format, body: &[u8]) -> std::result::Result<(Str, Str), DecodeError> {
     match format {
-        Format::Json | Format::Yaml => codec::kind_of_json(body),
+        Format::Json => codec::kind_of_json(body),
+        Format::Yaml => codec::kind_of_yaml(body),
         Format::Protobuf => codec::kind_of_protobuf(body),
     }
 }
@@ -264,17 +265,30 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
     let format = patch_format_of(headers, route.descriptor())?;
     let kind = if format == PatchFormat::Apply { WriteKind::Apply } else { WriteKind::Patch };
     let options = WriteOptions::parse(query, kind)?;
-    let parsed = match format {
-        PatchFormat::Apply => json::parse(body),
-        _ => json::parse(body),
-    };
-    let parsed = parsed.map_err(|why| Status::bad_request(format!("error decoding patch: {}", why.0)))?;
-    let warnings = Vec::new();
-    let intent = match format {
-        PatchFormat::Json => Intent::Patch(Patch::Json(parsed.value)),
-        PatchFormat::Merge => Intent::Patch(Patch::Merge(parsed.value)),
-        PatchFormat::Strategic => Intent::Patch(Patch::Strategic(parsed.value)),
-        PatchFormat::Apply => Intent::Apply(parsed.value),
+    let bad = |why: &str| Status::bad_request(format!("error decoding patch: {why}"));
+    let mut warnings = Vec::new();
+    let intent = if format == PatchFormat::Apply {
+        let applied = codec::parse_yaml(body);
+        let applied = applied.map_err(|why| Status::bad_request(format!("error decoding YAML: {why}")))?;
+        match (applied.strict, options.field_validation) {
+            (Some(found), FieldValidation::Strict) => {
+                return Err(Status::bad_request(format!("error strict decoding YAML: {found}")));
+            }
+            (Some(found), FieldValidation::Warn) => warnings = strict_warnings(&[found]),
+            _ => {}
+        }
+        Intent::Apply(applied.value)
+    } else {
+        let parsed = json::parse(body).map_err(|why| bad(&why.0))?;
+        let patch_kind = match format {
+            PatchFormat::Json => PatchKind::Json,
+            PatchFormat::Merge => PatchKind::Merge,
+            PatchFormat::Strategic | PatchFormat::Apply => PatchKind::Strategic,
+        };
+        if patch_kind == PatchKind::Merge {
+            patch::merge::check(&parsed.value)?;
+        }
+        Intent::Patch(Patch { kind: patch_kind, body: parsed.value, duplicates: parsed.duplicates })
     };
     let options_object = options.to_value(kind);
     Ok(DecodedWrite { intent, options, options_object, warnings })
@@ -300,7 +314,12 @@ pub fn delete(schema: &schema::Schema, query: &Query, headers: &HeaderMap, body:
     let Some(ty) = schema.named("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions") else {
         return Err(Status::internal("the schema has no DeleteOptions"));
     };
-    let decoded = codec::decode_json(schema, ty, body).map_err(refused)?;
+    let decoded = match format {
+        Format::Json => codec::decode_json(schema, ty, body),
+        Format::Yaml => codec::decode_yaml(schema, ty, body),
+        Format::Protobuf => codec::decode_protobuf(schema, ty, body),
+    };
+    let decoded = decoded.map_err(refused)?;
     Delete::from_value(&decoded.value)
 }
 

@@ -1,13 +1,14 @@
 //! The request path. Start reading here: [`answer`] is the way of every request from top to bottom, [`change`] that of
 //! every write to one object, [`watch`] that of a watch.
 
-use crate::answer::{self, Accepted};
+use crate::answer;
 use crate::authenticate::{Authenticated, Credentials};
 use crate::authorize::{Attributes, Authorized, Target};
 use crate::body::{self, Body};
 use crate::change::Intent;
 use crate::decode::{self, DecodedWrite};
 use crate::impersonate::impersonate;
+use crate::encode::{Form, Frames};
 use crate::listen::Peer;
 use crate::options::{Delete, ListOptions, WriteKind, WriteOptions};
 use crate::path::PathInfo;
@@ -17,6 +18,7 @@ use crate::server::{Server, new_uid};
 use crate::write::{self, Attempted, Outcome, Write};
 use crate::{connect, read, watch as watching};
 use bytes::Bytes;
+use codec::negotiate::Offer;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
@@ -40,9 +42,9 @@ where
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or(""));
     let mut response = answer(server, &head, &query, body, &peer).await.unwrap_or_else(|status| {
-        let accepted = answer::negotiate(&head.headers, &query).unwrap_or_default();
-        answer::status(accepted, &status)
+        answer::status(&Form::of_status(&head.headers, &query), &status)
     });
+    answer::compress(&head.headers, &mut response);
     let headers = response.headers_mut();
     headers.insert(AUDIT_ID, audit_id(&head));
     if !headers.contains_key(http::header::CACHE_CONTROL) {
@@ -78,8 +80,9 @@ where
     if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
         return connect::answer(server, &route, authorized.authenticated.user(), *to, head, body).await;
     }
-    let accepted = answer::negotiate(&head.headers, query)?;
-    let request = ResourceRequest { server, route, authorized, accepted, head, query };
+    let offer = Offer { protobuf: route.descriptor().protobuf, table: true, watch: route.info.verb == "watch" };
+    let form = Form::negotiate(&head.headers, query, offer)?;
+    let request = ResourceRequest { server, route, authorized, form, head, query };
     let answered = if request.route.info.verb == "watch" {
         request.watch().await
     } else {
@@ -100,7 +103,7 @@ struct ResourceRequest<'a> {
     server: &'a Arc<Server>,
     route: Arc<Route>,
     authorized: Authorized,
-    accepted: Accepted,
+    form: Form,
     head: &'a Parts,
     query: &'a Query,
 }
@@ -127,16 +130,14 @@ impl ResourceRequest<'_> {
     }
 
     async fn get(&self) -> Result<Response<Body>> {
-        let descriptor = self.route.descriptor();
         let object = read::get(self.server, &self.route, self.query).await?;
-        let value = crate::form::stored_value(descriptor, &object)?;
-        Ok(answer::object(self.accepted, descriptor, 200, value))
+        answer::stored(&self.form, self.route.descriptor(), &object)
     }
 
     async fn list(&self) -> Result<Response<Body>> {
         let options = ListOptions::parse(self.query, false)?;
         let page = read::list(self.server, &self.route, &options).await?;
-        answer::list(self.accepted, self.route.descriptor(), &page)
+        answer::list(&self.form, self.route.descriptor(), &page)
     }
 
     /// Create, update, patch and apply.
@@ -167,7 +168,7 @@ impl ResourceRequest<'_> {
         }
         let outcome = change(self.server, &write).await?;
         warnings.extend(outcome.warnings);
-        let mut response = answer::object(self.accepted, route.descriptor(), outcome.code, outcome.object);
+        let mut response = answer::object(&self.form, route.descriptor(), outcome.code, outcome.object);
         answer::add_warnings(response.headers_mut(), &warnings);
         Ok(response)
     }
@@ -199,11 +200,11 @@ impl ResourceRequest<'_> {
         let descriptor = self.route.descriptor();
         let code = if !outcome.deleted && delete.options.orphan_dependents == Some(false) { 202 } else { 200 };
         let mut response = if !outcome.deleted || descriptor.strategy.delete_returns_object {
-            answer::object(self.accepted, descriptor, code, outcome.object)
+            answer::object(&self.form, descriptor, code, outcome.object)
         } else {
             let metadata = &outcome.object["metadata"];
             answer::status(
-                self.accepted,
+                &self.form,
                 &Status::success(Details {
                     name: metadata["name"].str().into(),
                     group: descriptor.group.clone(),
@@ -229,7 +230,7 @@ impl ResourceRequest<'_> {
             }
         }
         let page = read::Page { continue_token: String::new(), remaining: None, ..page };
-        answer::list(self.accepted, self.route.descriptor(), &page)
+        answer::list(&self.form, self.route.descriptor(), &page)
     }
 
     /// The same front, then a stream that ends by itself.
@@ -241,9 +242,9 @@ impl ResourceRequest<'_> {
         let mut options = ListOptions::parse(self.query, true)?;
         options.select_name(&self.route.info);
         let watch = watching::open(self.server, &self.route, &options).await?;
-        let descriptor = descriptor.clone();
-        let frames = watching::stream(watch, move |change| answer::frame(&descriptor, change));
-        Ok(answer::watch_response(Body::Stream(Box::pin(frames))))
+        let mut frames = Frames::new(self.form.clone(), descriptor.clone());
+        let frames = watching::stream(watch, move |change| frames.frame(change));
+        Ok(answer::watch(self.form.accepted.format, Body::Stream(Box::pin(frames))))
     }
 }
 

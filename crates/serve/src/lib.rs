@@ -7,6 +7,7 @@ pub mod body;
 mod change;
 pub mod connect;
 mod decode;
+mod encode;
 mod form;
 pub mod handle;
 pub mod health;

@@ -155,7 +155,7 @@ pub async fn list(server: &Server, route: &Route, options: &ListOptions) -> Resu
     }
     let prefix = endpoint.namespace_prefix(namespace);
     let place = place(server, &prefix, options).await?;
-    let limit = if options.resource_version == "0" && options.continue_token.is_empty() { 0 } else { options.limit };
+    let limit = if options.resource_version == "0" { 0 } else { options.limit };
     if let Some(name) = selection.exact_name()
         && (!namespace.is_empty() || !endpoint.descriptor.namespaced)
     {

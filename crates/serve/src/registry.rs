@@ -3,7 +3,7 @@
 
 use arc_swap::ArcSwap;
 use meta::{Str, Value};
-use resource::{Descriptor, SelectValue, Subresource};
+use resource::{Descriptor, SelectField, SelectValue, Subresource};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -12,6 +12,8 @@ pub struct Endpoint {
     pub descriptor: Arc<Descriptor>,
     /// With a slash at the end; "" when nothing is stored.
     pub prefix: Str,
+    /// The selectable fields of the version that is stored, whose order the store's indexes have.
+    indexed: Vec<SelectField>,
 }
 
 /// All that is served at one moment.
@@ -33,7 +35,8 @@ impl Endpoint {
             "" => Str::default(),
             prefix => format!("{}/", prefix.trim_end_matches('/')).into(),
         };
-        Endpoint { descriptor, prefix }
+        let indexed = descriptor.select_fields.clone();
+        Endpoint { descriptor, prefix, indexed }
     }
 
     /// Where the objects of a namespace are; of all when it is "".
@@ -55,14 +58,18 @@ impl Endpoint {
 
     /// The place of a selectable field in the store's index.
     pub fn field_index(&self, name: &str) -> Option<usize> {
-        self.descriptor.select_fields.iter().position(|field| field.name == name)
+        let own = self.descriptor.select_fields.iter().find(|field| field.name == name)?;
+        self.indexed.iter().position(|field| match (&field.value, &own.value) {
+            (SelectValue::Path(indexed), SelectValue::Path(own)) => indexed == own,
+            _ => field.name == own.name,
+        })
     }
 
     /// What the store keeps beside an object's bytes. `expires_at_seconds` is the caller's.
     pub fn store_meta(&self, object: &Value) -> store::Meta {
         let metadata = &object["metadata"];
         let labels = metadata["labels"].entries().map(|(key, value)| (key.into(), value.str().into())).collect();
-        let fields = self.descriptor.select_fields.iter().map(|field| select_value(&field.value, object)).collect();
+        let fields = self.indexed.iter().map(|field| select_value(&field.value, object)).collect();
         store::Meta {
             namespace: metadata["namespace"].str().into(),
             name: metadata["name"].str().into(),
@@ -88,10 +95,17 @@ fn select_value(value: &SelectValue, object: &Value) -> Str {
 
 impl Resources {
     pub fn new(descriptors: impl IntoIterator<Item = Arc<Descriptor>>) -> Resources {
+        let descriptors: Vec<Arc<Descriptor>> = descriptors.into_iter().collect();
+        let is_stored = |d: &Descriptor| d.version == d.storage.version && d.group == d.storage.group;
         let mut resources = Resources::default();
-        for descriptor in descriptors {
-            let endpoint = Arc::new(Endpoint::new(descriptor.clone()));
-            let d = &descriptor;
+        for descriptor in &descriptors {
+            let d = descriptor;
+            let mut endpoint = Endpoint::new(d.clone());
+            let stored = descriptors.iter().find(|o| is_stored(o) && o.storage_prefix == d.storage_prefix);
+            if let Some(stored) = stored.filter(|_| !is_stored(d) && !endpoint.prefix.is_empty()) {
+                endpoint.indexed = stored.select_fields.clone();
+            }
+            let endpoint = Arc::new(endpoint);
             if d.version == d.storage.version && d.group == d.storage.group {
                 resources.stored.insert((d.group.clone(), d.plural.clone()), endpoint.clone());
             }

@@ -437,11 +437,15 @@ impl Commit<'_> {
         let d = self.write.route.descriptor();
         let is_apply_or_put = !matches!(self.write.intent, Intent::Create(_));
         let text = object["metadata"]["resourceVersion"].str();
-        if !is_apply_or_put && !matches!(text, "" | "0") {
+        let dry_run = self.write.options.dry_run;
+        // a version that does not parse is none, as upstream has it
+        if !is_apply_or_put && !dry_run && crate::query::parse_revision(text).is_ok_and(|revision| revision > 0) {
             let why = "resourceVersion should not be set on objects to be created";
             return Err(Status::failure(500, Reason::Unknown, why));
         }
-        object.entry("metadata").remove("resourceVersion");
+        if !dry_run {
+            object.entry("metadata").remove("resourceVersion");
+        }
         let name = Str::from(object["metadata"]["name"].str());
         let key = self.write.key(&name);
         if self.write.options.dry_run {

@@ -60,6 +60,9 @@ pub fn validate_create(rules: &Rules, object: &Value) -> Result<()> {
     if rules.strategy.name != NameRule::Hooks {
         metadata::validate_metadata(object, descriptor.namespaced, rules.strategy.name, &mut errs);
     }
+    if !descriptor.stored_as_json {
+        metadata::validate_standard_finalizers(object, &mut errs);
+    }
     rules.hooks.validate(rules.ctx, object, &mut errs);
     if errs.is_empty() {
         metadata::validate_metadata(object, descriptor.namespaced, NameRule::PathSegment, &mut errs);

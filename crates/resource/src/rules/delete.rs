@@ -62,8 +62,14 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
     } else {
         object.entry("metadata").set("finalizers", finalizers.clone());
     }
-    let held = !finalizers.is_empty() || rules.hooks.holds(&object);
+    let held_by_hooks = rules.hooks.holds(&object);
+    let held = !finalizers.is_empty() || held_by_hooks;
     Ok(match graceful {
+        None if held_by_hooks => {
+            // upstream's own deletion of such kinds sets no grace period
+            object.entry("metadata").set_default("deletionTimestamp", now.to_rfc3339());
+            DeletePlan::Keep(object)
+        }
         None if held => {
             mark(&mut object, old, now);
             DeletePlan::Keep(object)

@@ -137,7 +137,7 @@ fn validate_owner_references(references: &Value, path: &Path, errs: &mut ErrorLi
             }
         }
         if api_version == "v1" && reference["kind"].str() == "Event" {
-            let shown = Shown(json::to_string(reference));
+            let shown = Shown(reference_text(reference));
             errs.invalid(path, shown, "/v1, Kind=Event is disallowed from being an owner");
         }
         if reference["controller"].bool() {
@@ -146,7 +146,7 @@ fn validate_owner_references(references: &Value, path: &Path, errs: &mut ErrorLi
                 None => controller = Some(this),
                 Some(first) => errs.invalid(
                     path,
-                    Shown(json::to_string(references)),
+                    references_shown(references),
                     &format!(
                         "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {this}"
                     ),
@@ -154,6 +154,17 @@ fn validate_owner_references(references: &Value, path: &Path, errs: &mut ErrorLi
             }
         }
     }
+}
+
+/// In the order of Go's fields.
+fn reference_text(reference: &Value) -> String {
+    const FIELDS: &[&str] = &["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+    let member = |field: &&str| reference.get(field).map(|v| format!("\"{field}\":{}", json::to_string(v)));
+    format!("{{{}}}", FIELDS.iter().filter_map(member).collect::<Vec<_>>().join(","))
+}
+
+fn references_shown(references: &Value) -> Shown {
+    Shown(format!("[{}]", references.items().iter().map(reference_text).collect::<Vec<_>>().join(",")))
 }
 
 fn validate_finalizers(finalizers: &Value, path: &Path, errs: &mut ErrorList) {
@@ -166,6 +177,18 @@ fn validate_finalizers(finalizers: &Value, path: &Path, errs: &mut ErrorList) {
     if has(ORPHAN) && has(FOREGROUND) {
         let message = format!("finalizer {ORPHAN} and {FOREGROUND} cannot be both set");
         errs.invalid(path, Shown(json::to_string(finalizers)), &message);
+    }
+}
+
+/// What upstream's core validation asks of finalizers besides: a domain, or one of three names.
+pub fn validate_standard_finalizers(object: &Value, errs: &mut ErrorList) {
+    let path = Path::new("metadata").child("finalizers");
+    for (i, finalizer) in object["metadata"]["finalizers"].items().iter().enumerate() {
+        let name = finalizer.str();
+        if !name.contains('/') && !["kubernetes", ORPHAN, FOREGROUND].contains(&name) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            errs.invalid(&path.index(i), name, why);
+        }
     }
 }
 

@@ -62,9 +62,14 @@ pub fn validate_update(rules: &Rules, object: &Value, old: &Value) -> Result<()>
     metadata::validate_metadata(object, namespaced, NameRule::PathSegment, &mut errs);
     metadata::validate_metadata_update(object, old, &mut errs);
     metadata::validate_metadata_update(object, old, &mut errs);
+    let is_builtin = !rules.descriptor.stored_as_json;
+    if is_builtin {
+        metadata::validate_standard_finalizers(object, &mut errs);
+    }
     if rules.strategy.metadata_checked_again {
         let rule = if rules.strategy.name == NameRule::Hooks { NameRule::PathSegment } else { rules.strategy.name };
         metadata::validate_metadata(object, namespaced, rule, &mut errs);
+        metadata::validate_standard_finalizers(object, &mut errs);
     }
     rules.hooks.validate_update(rules.ctx, object, old, &mut errs);
     super::create::invalid(rules.descriptor, object, errs)
