@@ -145,7 +145,7 @@ impl LabelSelector {
         }
         let mut requirements = Vec::new();
         for (key, value) in selector["matchLabels"].entries() {
-            requirements.push(Requirement::new(key, Operator::In, vec![value.str().into()])?);
+            requirements.push(Requirement::new(key, Operator::Equals, vec![value.str().into()])?);
         }
         for expression in selector["matchExpressions"].items() {
             let operator = match expression["operator"].str() {
@@ -192,15 +192,7 @@ impl LabelSelector {
         match LabelSelector::from_value(selector) {
             Err(_) => "<error>".to_string(),
             Ok(s) if s.nothing || s.requirements.is_empty() => "<none>".to_string(),
-            Ok(mut s) => {
-                // upstream turns matchLabels into `In` with one value, which prints as equality here only
-                for r in &mut s.requirements {
-                    if r.operator == Operator::In && selector["matchLabels"].get(&r.key).is_some() {
-                        r.operator = Operator::Equals;
-                    }
-                }
-                s.to_string()
-            }
+            Ok(s) => s.to_string(),
         }
     }
 }

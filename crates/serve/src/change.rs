@@ -2,12 +2,14 @@
 
 use crate::form;
 use crate::options::{Delete, FieldValidation};
+use crate::scale::{self, ScaleChange};
 use crate::write::Attempt;
 use meta::field::{ErrorList, Path};
 use meta::{Result, Status, Value, json};
 use patch::managed::{self, ResetFields, Target};
 use resource::Descriptor;
 use resource::rules;
+use schema::{Schema, TypeId};
 
 /// What a client wants done. Objects are in the storage version, canonical and with defaults.
 pub enum Intent {
@@ -17,6 +19,7 @@ pub enum Intent {
     /// A configuration in the served version, as sent.
     Apply(Value),
     Delete(Delete),
+    Scale(ScaleChange),
 }
 
 /// A whole object.
@@ -61,6 +64,7 @@ pub fn propose(attempt: &Attempt) -> Result<Option<Value>> {
             Ok(Some(object))
         }
         Intent::Apply(applied) => apply(attempt, descriptor, applied).map(Some),
+        Intent::Scale(wanted) => scale::propose(attempt, wanted).map(Some),
         Intent::Delete(_) => Ok(None),
     }
 }
@@ -71,7 +75,19 @@ fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
 
 /// The patched object in the storage version, and whether the patch clears the managers.
 fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<(Value, bool)> {
-    let mut document = old_served(attempt, descriptor).unwrap_or_default();
+    let document = old_served(attempt, descriptor).unwrap_or_default();
+    let (served, clears) = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
+    Ok((form::default_served(descriptor, served), clears))
+}
+
+/// A document of a type, patched and canonical, and whether the patch clears the managers.
+pub fn patched(
+    attempt: &Attempt,
+    patch: &Patch,
+    schema: &Schema,
+    ty: TypeId,
+    mut document: Value,
+) -> Result<(Value, bool)> {
     let mut unknown = patch.duplicates.clone();
     match patch.kind {
         PatchKind::Json => {
@@ -81,7 +97,6 @@ fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Res
         }
         PatchKind::Merge => document = patch::merge::apply(document, patch.body.clone()),
         PatchKind::Strategic => {
-            let (schema, ty) = (&descriptor.schema, descriptor.type_id);
             document = patch::strategic::apply(schema, ty, document, patch.body.clone())?;
             let found = patch::strategic::restore(schema, ty, &document);
             unknown.extend(found.map_err(|why| patch::strategic::unusable(&patch.body, &why))?);
@@ -93,12 +108,12 @@ fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Res
         PatchKind::Strategic => patch::strategic::unusable(&patch.body, why),
         _ => patch_rejected(&text, why),
     };
-    let (object, strict) = form::admit_served(descriptor, document).map_err(|why| rejected(&why.text))?;
+    let strict = codec::canonicalise(schema, ty, &mut document).map_err(|why| rejected(&why.text))?;
     if patch.kind != PatchKind::Strategic {
         unknown.extend(strict);
     }
     attempt.check_strict(&unknown, rejected)?;
-    Ok((object, clears))
+    Ok((document, clears))
 }
 
 /// 422 on the field `patch`: the result cannot be decoded.

@@ -5,12 +5,14 @@ use crate::form;
 use crate::options::{Delete, FieldValidation, WriteKind, WriteOptions};
 use crate::query::Query;
 use crate::route::Route;
+use crate::scale::{self, ScaleChange};
 use bytes::Bytes;
 use codec::negotiate::Format;
 use codec::{DecodeError, Stage};
 use http::{HeaderMap, header};
 use meta::{Gvk, Reason, Result, Status, Str, Value, json};
-use resource::Descriptor;
+use resource::{Descriptor, SubresourceKind};
+use schema::Schema;
 
 /// A body longer than this is shown cut in messages.
 const SHOWN_BYTES_MAX: usize = 30;
@@ -88,6 +90,12 @@ pub fn object(
     let descriptor = route.descriptor();
     let format = format_of(headers, descriptor.protobuf)?;
     let options = WriteOptions::parse(query, kind)?;
+    if is_scale(route) {
+        let (scale, strict) = typed_object(route, &schema::builtin(), format, body, &scale::gvk(), scale::type_id()?)?;
+        let warnings = checked_strict(strict, options.field_validation, &scale::gvk())?;
+        let options_object = options.to_value(kind);
+        return Ok(DecodedWrite { intent: Intent::Scale(ScaleChange::Replace(scale)), options, options_object, warnings });
+    }
     let (sent, warnings) = whole_object(route, format, body, options.field_validation)?;
     let intent = match kind {
         WriteKind::Create => Intent::Create(sent),
@@ -106,20 +114,30 @@ pub fn whole_object(
 ) -> Result<(Sent, Vec<String>)> {
     let descriptor = route.descriptor();
     let expected = descriptor.gvk();
-    let (mut value, strict) = typed_object(route, format, body, &expected, descriptor.type_id)?;
-    let warnings = match validation {
-        _ if strict.is_empty() => Vec::new(),
-        FieldValidation::Ignore => Vec::new(),
-        FieldValidation::Warn => strict_warnings(&strict),
-        FieldValidation::Strict => {
-            let text = format!("strict decoding error: {}", strict.join(", "));
-            return Err(cannot_be_handled(&expected, &expected.kind, &text));
-        }
-    };
+    let schema = &descriptor.schema;
+    let (mut value, strict) = typed_object(route, schema, format, body, &expected, descriptor.type_id)?;
+    let warnings = checked_strict(strict, validation, &expected)?;
     let clears_managers = clears_managers(format, body);
     value.set("apiVersion", expected.api_version());
     value.set("kind", &expected.kind);
     Ok((Sent { object: form::default_served(descriptor, value), clears_managers }, warnings))
+}
+
+fn is_scale(route: &Route) -> bool {
+    route.part.as_ref().is_some_and(|part| matches!(part.does, SubresourceKind::Scale { .. }))
+}
+
+/// What strict decoding found as warnings, or as 400, as the client wishes.
+fn checked_strict(strict: Vec<String>, validation: FieldValidation, expected: &Gvk) -> Result<Vec<String>> {
+    match validation {
+        _ if strict.is_empty() => Ok(Vec::new()),
+        FieldValidation::Ignore => Ok(Vec::new()),
+        FieldValidation::Warn => Ok(strict_warnings(&strict)),
+        FieldValidation::Strict => {
+            let text = format!("strict decoding error: {}", strict.join(", "));
+            Err(cannot_be_handled(expected, &expected.kind, &text))
+        }
+    }
 }
 
 /// What strict decoding found as warnings: YAML's findings are several lines in one.
@@ -131,12 +149,12 @@ pub fn strict_warnings(found: &[String]) -> Vec<String> {
 /// Decodes a body as an object of a type of the route's schema, checking that it is of the expected kind.
 fn typed_object(
     route: &Route,
+    schema: &Schema,
     format: Format,
     body: &[u8],
     expected: &Gvk,
     ty: schema::TypeId,
 ) -> Result<(Value, Vec<String>)> {
-    let schema = &route.descriptor().schema;
     let unrecognized = |why: &str| {
         let kind = &expected.kind;
         let text = format!("the object provided is unrecognized (must be of type {kind}): {why} ({})", shown(body));
@@ -277,7 +295,10 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
             (Some(found), FieldValidation::Warn) => warnings = strict_warnings(&[found]),
             _ => {}
         }
-        Intent::Apply(applied.value)
+        match is_scale(route) {
+            true => Intent::Scale(ScaleChange::Apply(applied.value)),
+            false => Intent::Apply(applied.value),
+        }
     } else {
         let parsed = json::parse(body).map_err(|why| bad(&why.0))?;
         let patch_kind = match format {
@@ -288,14 +309,18 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
         if patch_kind == PatchKind::Merge {
             patch::merge::check(&parsed.value)?;
         }
-        Intent::Patch(Patch { kind: patch_kind, body: parsed.value, duplicates: parsed.duplicates })
+        let patch = Patch { kind: patch_kind, body: parsed.value, duplicates: parsed.duplicates };
+        match is_scale(route) {
+            true => Intent::Scale(ScaleChange::Patch(patch)),
+            false => Intent::Patch(patch),
+        }
     };
     let options_object = options.to_value(kind);
     Ok(DecodedWrite { intent, options, options_object, warnings })
 }
 
 /// DeleteOptions: from the body when there is one, else from the query.
-pub fn delete(schema: &schema::Schema, query: &Query, headers: &HeaderMap, body: &Bytes) -> Result<Delete> {
+pub fn delete(schema: &Schema, query: &Query, headers: &HeaderMap, body: &Bytes) -> Result<Delete> {
     if body.is_empty() {
         return Delete::from_query(query);
     }

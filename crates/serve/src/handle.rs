@@ -24,6 +24,8 @@ use http::{HeaderValue, Request, Response};
 use meta::status::Details;
 use meta::{Reason, Result, Status, Str};
 use resource::{SubresourceKind, User, Verb};
+use meta::{Reason, Result, Status, Str, Value};
+use resource::{SubresourceKind, Verb};
 use std::sync::Arc;
 
 const AUDIT_ID: &str = "audit-id";
@@ -111,10 +113,10 @@ struct ResourceRequest<'a> {
 impl ResourceRequest<'_> {
     /// Everything but watches.
     async fn answer(&self, body: impl Future<Output = Result<Bytes>>) -> Result<Response<Body>> {
-        if let Some(part) = &self.route.part
-            && !matches!(part.does, SubresourceKind::Part { .. })
-        {
-            return crate::part::answer(self.server, &self.route, part, body).await;
+        match self.route.part.as_ref().map(|part| &part.does) {
+            Some(SubresourceKind::Scale { .. }) if self.route.info.verb == "get" => return self.get_scale().await,
+            Some(SubresourceKind::Action(_)) => return Err(Status::resource_not_found()),
+            _ => {}
         }
         match self.route.info.verb {
             "get" => self.get().await,
@@ -132,6 +134,18 @@ impl ResourceRequest<'_> {
     async fn get(&self) -> Result<Response<Body>> {
         let object = read::get(self.server, &self.route, self.query).await?;
         answer::stored(&self.form, self.route.descriptor(), &object)
+    }
+
+    async fn get_scale(&self) -> Result<Response<Body>> {
+        let object = read::get(self.server, &self.route, self.query).await?;
+        let parent = read::served_value(self.route.descriptor(), &object)?;
+        Ok(self.scale_of(200, &parent))
+    }
+
+    /// The Scale of an object in its served version.
+    fn scale_of(&self, code: u16, parent: &Value) -> Response<Body> {
+        let scale = self.route.part.as_ref().map(|part| scale::of_parent(&part.does, parent)).unwrap_or_default();
+        answer::tree(&self.form, code, &scale::gvk(), &scale)
     }
 
     async fn list(&self) -> Result<Response<Body>> {
@@ -168,7 +182,11 @@ impl ResourceRequest<'_> {
         }
         let outcome = change(self.server, &write).await?;
         warnings.extend(outcome.warnings);
-        let mut response = answer::object(&self.form, route.descriptor(), outcome.code, outcome.object);
+        let mut response = if matches!(write.intent, Intent::Scale(_)) {
+            self.scale_of(outcome.code, &crate::form::to_served(route.descriptor(), outcome.object))
+        } else {
+            answer::object(&self.form, route.descriptor(), outcome.code, outcome.object)
+        };
         answer::add_warnings(response.headers_mut(), &warnings);
         Ok(response)
     }

@@ -50,7 +50,7 @@ impl Write {
         self.route.endpoint.key(self.namespace(), name)
     }
 
-    fn not_found(&self) -> Status {
+    pub(crate) fn not_found(&self) -> Status {
         let d = self.route.descriptor();
         Status::not_found(&d.group, &d.plural, &self.name)
     }
@@ -113,7 +113,7 @@ impl Write {
             Intent::Create(_) => true,
             Intent::Apply(_) => self.route.part.is_none(),
             Intent::Update(_) => self.route.part.is_none() && self.route.descriptor().strategy.create_on_update,
-            Intent::Patch(_) | Intent::Delete(_) => false,
+            Intent::Patch(_) | Intent::Delete(_) | Intent::Scale(_) => false,
         }
     }
 }
