@@ -94,7 +94,12 @@ pub fn object(
         let (scale, strict) = typed_object(route, &schema::builtin(), format, body, &scale::gvk(), scale::type_id()?)?;
         let warnings = checked_strict(strict, options.field_validation, &scale::gvk())?;
         let options_object = options.to_value(kind);
-        return Ok(DecodedWrite { intent: Intent::Scale(ScaleChange::Replace(scale)), options, options_object, warnings });
+        return Ok(DecodedWrite {
+            intent: Intent::Scale(ScaleChange::Replace(scale)),
+            options,
+            options_object,
+            warnings,
+        });
     }
     let (sent, warnings) = whole_object(route, format, body, options.field_validation)?;
     let intent = match kind {

@@ -102,8 +102,7 @@ pub fn object(form: &Form, descriptor: &Descriptor, object: Value) -> Vec<u8> {
     if let Some(version) = form.table_version() {
         let tabler = Tabler::new(descriptor, version, form.include);
         let metadata = &object["metadata"];
-        let list =
-            ListMeta { resource_version: metadata["resourceVersion"].str().to_owned(), ..ListMeta::default() };
+        let list = ListMeta { resource_version: metadata["resourceVersion"].str().to_owned(), ..ListMeta::default() };
         let row = tabler.row(&object, || form::to_served(descriptor, object.clone()), Timestamp::now());
         let table = tabler.table(&list, vec![row], !form.no_headers);
         return form.encode_tree(&Gvk::new("meta.k8s.io", version, "Table"), &table);
@@ -294,7 +293,8 @@ impl Frames {
         if ends_initial_events {
             metadata.set("annotations", value!({"k8s.io/initial-events-end": "true"}));
         }
-        let mut object = value!({"kind": (&d.storage.kind), "apiVersion": (d.storage.api_version()), "metadata": metadata});
+        let mut object =
+            value!({"kind": (&d.storage.kind), "apiVersion": (d.storage.api_version()), "metadata": metadata});
         // in the form that an empty object of the kind prints; its type may refuse nothing here
         let _ = form::canonicalise_stored(d, &mut object);
         self.value(object)

@@ -14,6 +14,7 @@ use crate::options::{Delete, ListOptions, WriteKind, WriteOptions};
 use crate::path::PathInfo;
 use crate::query::Query;
 use crate::route::{NoRoute, Route};
+use crate::scale;
 use crate::server::{Server, new_uid};
 use crate::write::{self, Attempted, Outcome, Write};
 use crate::{connect, read, watch as watching};
@@ -43,9 +44,9 @@ where
 {
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or(""));
-    let mut response = answer(server, &head, &query, body, &peer).await.unwrap_or_else(|status| {
-        answer::status(&Form::of_status(&head.headers, &query), &status)
-    });
+    let mut response = answer(server, &head, &query, body, &peer)
+        .await
+        .unwrap_or_else(|status| answer::status(&Form::of_status(&head.headers, &query), &status));
     answer::compress(&head.headers, &mut response);
     let headers = response.headers_mut();
     headers.insert(AUDIT_ID, audit_id(&head));
