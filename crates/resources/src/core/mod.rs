@@ -8,7 +8,7 @@ pub(crate) mod event;
 mod limitrange;
 mod namespace;
 mod node;
-mod persistentvolume;
+pub(crate) mod persistentvolume;
 mod persistentvolumeclaim;
 pub(crate) mod pod;
 mod podtemplate;

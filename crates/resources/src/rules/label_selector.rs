@@ -12,6 +12,11 @@ pub fn validate_labels(labels: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
+/// The key of a label.
+pub fn validate_key(key: &str, path: &Path, errs: &mut ErrorList) {
+    errs.invalid_each(path, key, name::qualified_name(key));
+}
+
 /// A LabelSelector; missing is right. `allow_invalid_values` skips the check of the expressions' values, for objects
 /// whose stored form already breaks it.
 pub fn validate(selector: &Value, allow_invalid_values: bool, path: &Path, errs: &mut ErrorList) {

@@ -1,7 +1,11 @@
 //! CSIStorageCapacity: how much storage a class has in a part of the cluster.
 
+use crate::core::pod::internal;
+use crate::rules::{immutable, label_selector, quantity};
 use crate::{cells, columns};
-use resource::{Descriptor, Hooks, Strategy};
+use meta::field::{ErrorList, Path};
+use meta::{Value, name};
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -21,4 +25,29 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 
 struct CSIStorageCapacity;
 
-impl Hooks for CSIStorageCapacity {}
+impl Hooks for CSIStorageCapacity {
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        validate(object, false, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        let mut found = ErrorList::new();
+        label_selector::validate(&old["nodeTopology"], false, &Path::root(), &mut found);
+        validate(object, !found.is_empty(), errs);
+        if !immutable::same(&object["nodeTopology"], &old["nodeTopology"]) {
+            let shown = internal::selector_shown(&object["nodeTopology"]);
+            errs.invalid(&Path::new("nodeTopology"), shown, immutable::MESSAGE);
+        }
+        let path = Path::new("storageClassName");
+        immutable::validate_text(&object["storageClassName"], &old["storageClassName"], &path, errs);
+    }
+}
+
+fn validate(object: &Value, lenient: bool, errs: &mut ErrorList) {
+    label_selector::validate(&object["nodeTopology"], lenient, &Path::new("nodeTopology"), errs);
+    let class = object["storageClassName"].str();
+    errs.invalid_each(&Path::new("storageClassName"), class, name::dns1123_subdomain(class));
+    for field in ["capacity", "maximumVolumeSize"] {
+        quantity::validate_not_negative(&object[field], &Path::new(field), errs);
+    }
+}

@@ -3,6 +3,7 @@
 mod csidriver;
 mod csinode;
 mod csistoragecapacity;
+mod parameters;
 mod storageclass;
 mod volumeattachment;
 mod volumeattributesclass;

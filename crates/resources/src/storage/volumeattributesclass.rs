@@ -1,7 +1,11 @@
 //! VolumeAttributesClass: attributes of a volume that may change.
 
+use super::parameters;
+use crate::rules::{finalizer, immutable};
 use crate::{cells, columns};
-use resource::{Descriptor, Hooks, Strategy};
+use meta::Value;
+use meta::field::{ErrorList, Path};
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -11,7 +15,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             .cluster_scoped()
             .short_names(&["vac"])
             .storage_version_hash("tIjydgKBC5w=")
-            .strategy(Strategy { delete_returns_object: true, ..Strategy::default() })
+            .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
             .hooks(VolumeAttributesClass);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), object["driverName"].str().into(), cells::age(object, now)]
@@ -20,4 +24,20 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 
 struct VolumeAttributesClass;
 
-impl Hooks for VolumeAttributesClass {}
+impl Hooks for VolumeAttributesClass {
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        finalizer::validate_standard(object, errs);
+        parameters::validate_provisioner(object["driverName"].str(), &Path::new("driverName"), errs);
+        parameters::validate(&object["parameters"], false, errs);
+    }
+
+    fn validate_update(&self, ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        finalizer::validate_standard(object, errs);
+        for field in ["driverName", "parameters"] {
+            if !immutable::same(&object[field], &old[field]) {
+                errs.forbidden(&Path::new(field), &format!("updates to {field} are forbidden."));
+            }
+        }
+        self.validate(ctx, object, errs);
+    }
+}

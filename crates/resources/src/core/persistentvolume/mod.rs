@@ -1,8 +1,8 @@
 //! PersistentVolume: a piece of storage in the cluster.
 
-mod defaults;
+pub mod defaults;
 pub mod sources;
-mod validate;
+pub mod validate;
 mod warn;
 
 use crate::{cells, columns};

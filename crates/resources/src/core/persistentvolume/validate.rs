@@ -67,6 +67,39 @@ fn has_invalid_value(selector: &Value) -> bool {
     expressions.flat_map(|e| e["values"].items()).any(|v| !name::label_value(v.str()).is_empty())
 }
 
+/// The volume that a VolumeAttachment holds inline: CSI, and nothing that belongs to the object.
+pub fn validate_inline(spec: &Value, path: &Path, errs: &mut ErrorList) {
+    const FOREIGN: &str = "may not be specified in the context of inline volumes";
+    for field in ["claimRef", "capacity"] {
+        if !spec[field].is_empty() {
+            errs.forbidden(&path.child(field), FOREIGN);
+        }
+    }
+    if spec["csi"].is_null() {
+        errs.required(&path.child("csi"), "has to be specified in the context of inline volumes");
+    }
+    if spec["accessModes"].is_empty() {
+        errs.required(&path.child("accessModes"), "");
+    }
+    validate_access_modes(&spec["accessModes"], &path.child("accessModes"), errs);
+    let policy = spec["persistentVolumeReclaimPolicy"].str();
+    if !policy.is_empty() && policy != "Retain" {
+        let detail = "may only be Retain in the context of inline volumes";
+        errs.forbidden(&path.child("persistentVolumeReclaimPolicy"), detail);
+    }
+    if !spec["nodeAffinity"].is_null() {
+        errs.forbidden(&path.child("nodeAffinity"), FOREIGN);
+    }
+    sources::validate(spec, "", path, errs);
+    if !spec["storageClassName"].is_empty() {
+        errs.forbidden(&path.child("storageClassName"), FOREIGN);
+    }
+    if spec["volumeMode"].as_str().is_some_and(|mode| mode != "Filesystem") {
+        let detail = "may not specify volumeMode other than Filesystem in the context of inline volumes";
+        errs.forbidden(&path.child("volumeMode"), detail);
+    }
+}
+
 /// Known modes; ReadWriteOncePod only alone. Also for claims.
 pub fn validate_access_modes(modes: &Value, path: &Path, errs: &mut ErrorList) {
     let known = |mode: &str| ACCESS_MODES.contains(&mode);
