@@ -3,8 +3,8 @@
 use super::parameters;
 use crate::rules::{immutable, label_selector};
 use crate::{cells, columns};
-use meta::field::{ErrorList, Path};
 use meta::Value;
+use meta::field::{ErrorList, Path};
 use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
