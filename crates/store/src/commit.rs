@@ -3,7 +3,8 @@
 use crate::embedded::{begin_batch, write_delete, write_put, write_transaction};
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object, Resource};
 use crate::version::Version;
-use crate::watch::{Event, Feed, Kind, WatchLog};
+use crate::watch::{Event, Kind};
+use crate::watch_log::{Feed, WatchLog};
 use bytes::Bytes;
 use meta::Str;
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,6 +12,7 @@ mod tree;
 mod upkeep;
 mod version;
 mod watch;
+mod watch_log;
 
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;

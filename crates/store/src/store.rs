@@ -5,7 +5,8 @@ use crate::object::{EncodingCache, Object, Resource};
 use crate::snapshot::Snapshot;
 use crate::upkeep;
 use crate::version::Version;
-use crate::watch::{Compacted, Cursor, Event, Feed, Interest, Kind, WatchLog};
+use crate::watch::{Compacted, Cursor, Event, Interest, Kind};
+use crate::watch_log::{Feed, WatchLog};
 use meta::Str;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound;
@@ -240,7 +241,7 @@ impl Store {
         let Some(published) = self.core.resource(prefix) else {
             return Err(Compacted { oldest: self.revision() });
         };
-        Cursor::open(&published.feed, &self.core.revision, prefix, interest, after_revision)
+        Cursor::open(&published.feed, &self.core.revision, &published.resource.prefix, prefix, interest, after_revision)
     }
 
     /// Returns when readers see at least `revision`, or with an error when that will not happen any more.

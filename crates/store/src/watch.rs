@@ -3,10 +3,10 @@
 //! There is no queue per watcher. A cursor is a position; a slow one costs nothing until the log has dropped what it
 //! would read next, and then it is told so ([`Lost`]).
 
-use crate::object::{Object, Resource};
-use std::collections::VecDeque;
+use crate::object::Object;
+use crate::watch_log::{Feed, Topic, WatchLog};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 use tokio::sync::watch;
 
 /// What happened to an object.
@@ -67,107 +67,12 @@ impl Interest {
     }
 }
 
-/// The events of one resource, oldest first, numbered from 0 without gaps.
-#[derive(Debug, Default)]
-pub(crate) struct WatchLog {
-    events: VecDeque<Event>,
-    /// The number of `events[0]`.
-    first: u64,
-    /// Events at or before this revision are gone or never were: the log is complete after it.
-    pub(crate) floor: u64,
-    /// Stored bytes that the events refer to; many are shared with the live objects.
-    bytes: usize,
-    withdrawn: bool,
-}
-
-impl WatchLog {
-    pub(crate) fn starting_after(floor: u64) -> WatchLog {
-        WatchLog { floor, ..WatchLog::default() }
-    }
-
-    fn end(&self) -> u64 {
-        self.first + self.events.len() as u64
-    }
-
-    fn get(&self, number: u64) -> Option<&Event> {
-        self.events.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
-    }
-
-    /// The number of the first event after `revision`.
-    fn position_after(&self, revision: u64) -> u64 {
-        self.first + self.events.partition_point(|event| event.revision <= revision) as u64
-    }
-
-    /// Events after `revision`, newest first.
-    pub(crate) fn newest_until(&self, revision: u64) -> impl Iterator<Item = &Event> {
-        self.events.iter().rev().take_while(move |event| event.revision > revision)
-    }
-
-    pub(crate) fn push(&mut self, event: Event, bytes_max: usize) {
-        self.bytes += event.object.bytes.len();
-        self.events.push_back(event);
-        while self.bytes > bytes_max && self.events.len() > EVENTS_MIN {
-            self.pop();
-        }
-    }
-
-    /// Forgets events up to `revision`.
-    pub(crate) fn compact(&mut self, revision: u64) {
-        while self.events.front().is_some_and(|event| event.revision <= revision) {
-            self.pop();
-        }
-        self.floor = self.floor.max(revision);
-    }
-
-    fn pop(&mut self) {
-        let Some(event) = self.events.pop_front() else { return };
-        self.first += 1;
-        self.bytes -= event.object.bytes.len();
-        self.floor = self.floor.max(event.revision);
-    }
-
-    /// The part that is under a resource's prefix.
-    pub(crate) fn claimed_by(&self, resource: &Resource) -> WatchLog {
-        let mut own = WatchLog::starting_after(self.floor);
-        for event in self.events.iter().filter(|event| event.object.key.starts_with(resource.prefix.as_str())) {
-            let object = event.object.claimed_by(resource);
-            let previous = event.previous.as_ref().map(|previous| previous.claimed_by(resource));
-            own.push(Event { object, previous, ..event.clone() }, usize::MAX);
-        }
-        own
-    }
-
-    pub(crate) fn withdraw(&mut self) {
-        self.withdrawn = true;
-    }
-}
-
-/// Kept however large they are, so that one huge object does not cut off every watcher.
-const EVENTS_MIN: usize = 100;
-
-/// The log of a resource with the way to wake its readers.
-#[derive(Debug)]
-pub(crate) struct Feed {
-    pub(crate) log: RwLock<WatchLog>,
-    /// The number after the last event.
-    pub(crate) end: watch::Sender<u64>,
-}
-
-impl Feed {
-    pub(crate) fn of(log: WatchLog) -> Feed {
-        Feed { end: watch::Sender::new(log.end()), log: RwLock::new(log) }
-    }
-
-    pub(crate) fn wake(&self) {
-        let end = self.log.read().unwrap_or_else(PoisonError::into_inner).end();
-        self.end.send_replace(end);
-    }
-}
-
 /// A watcher's position.
 #[derive(Debug)]
 pub struct Cursor {
     feed: Arc<Feed>,
+    /// Where what it wants is noted; `None` when it wants everything.
+    topic: Option<Arc<Topic>>,
     end: watch::Receiver<u64>,
     /// The store's published revision.
     published: Arc<AtomicU64>,
@@ -184,19 +89,21 @@ impl Cursor {
     pub(crate) fn open(
         feed: &Arc<Feed>,
         published: &Arc<AtomicU64>,
+        resource_prefix: &str,
         prefix: &str,
         interest: Interest,
         after: u64,
     ) -> Result<Cursor, Compacted> {
-        let end = feed.end.subscribe();
-        let log = feed.log.read().unwrap_or_else(PoisonError::into_inner);
+        let mut log = feed.log.write().unwrap_or_else(PoisonError::into_inner);
         if after < log.floor {
             return Err(Compacted { oldest: log.floor });
         }
         let next = log.position_after(after);
+        let topic = log.topic(resource_prefix, prefix, &interest);
         drop(log);
+        let end = topic.as_ref().map_or(&feed.end, |topic| &topic.end).subscribe();
         let (feed, published) = (feed.clone(), published.clone());
-        Ok(Cursor { feed, end, published, prefix: prefix.into(), interest, next, after, seen: after })
+        Ok(Cursor { feed, topic, end, published, prefix: prefix.into(), interest, next, after, seen: after })
     }
 
     /// The next event. Cancelling the future loses nothing.
@@ -216,11 +123,15 @@ impl Cursor {
     /// The next event if it is there already.
     pub fn try_next(&mut self) -> Result<Option<Event>, Lost> {
         let log = self.feed.log.read().unwrap_or_else(PoisonError::into_inner);
-        if log.withdrawn || self.next < log.first {
+        if log.withdrawn {
             return Err(Lost { oldest: log.floor });
         }
-        while let Some(event) = log.get(self.next) {
-            self.next += 1;
+        loop {
+            let number = candidate(self.topic.as_deref(), self.next, &log)?;
+            let Some((number, event)) = number.and_then(|number| Some((number, log.get(number)?))) else {
+                return Ok(None);
+            };
+            self.next = number + 1;
             // Only when it asked for a revision that was not there yet.
             if event.revision <= self.after {
                 continue;
@@ -230,7 +141,6 @@ impl Cursor {
                 return Ok(Some(event.clone()));
             }
         }
-        Ok(None)
     }
 
     /// A revision up to which everything was returned by `next`: what a bookmark may say. Grows also when nothing happens
@@ -239,10 +149,35 @@ impl Cursor {
         // Read before the log: all events up to this revision are in the log by now.
         let published = self.published.load(Ordering::Acquire);
         let log = self.feed.log.read().unwrap_or_else(PoisonError::into_inner);
-        match log.get(self.next) {
+        match candidate(self.topic.as_deref(), self.next, &log) {
             // Not the last event's: one transaction's events share a revision.
-            Some(waiting) => (waiting.revision - 1).max(self.after),
-            None => self.seen.max(published),
+            Ok(Some(number)) => log.get(number).map_or(self.after, |waiting| (waiting.revision - 1).max(self.after)),
+            Ok(None) => self.seen.max(published),
+            // The next event is gone, which `next` will tell.
+            Err(_) => self.seen,
         }
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        if let Some(topic) = self.topic.take() {
+            let mut log = self.feed.log.write().unwrap_or_else(PoisonError::into_inner);
+            log.leave(topic, &self.prefix, &self.interest);
+        }
+    }
+}
+
+/// The number of the first event from `next` on that may be wanted.
+fn candidate(topic: Option<&Topic>, next: u64, log: &WatchLog) -> Result<Option<u64>, Lost> {
+    let lost = Lost { oldest: log.floor };
+    match topic {
+        // Older than the topic: one by one.
+        Some(topic) if next >= topic.since => topic
+            .first_from(next)
+            .map_err(|()| lost)?
+            .map_or(Ok(None), |number| if number < log.first { Err(lost) } else { Ok(Some(number)) }),
+        _ if next < log.first => Err(lost),
+        _ => Ok(Some(next).filter(|next| *next < log.end())),
     }
 }

@@ -108,6 +108,7 @@ contract!(
     indexes_follow_changes,
     watches_are_ordered_complete_and_resumable,
     watchers_wait_and_hear,
+    quiet_watchers_lose_nothing,
     compaction_forgets_history_only,
     bookmarks_are_true,
     what_expires_is_deleted,
@@ -371,6 +372,46 @@ async fn watchers_wait_and_hear(subject: Subject) {
     assert_eq!(future.await.unwrap(), (begun + 21..=begun + 30).collect::<Vec<_>>());
     store.wait_for(begun + 30).await.unwrap();
     assert_eq!(store.read_barrier().await.unwrap(), begun + 30);
+}
+
+async fn quiet_watchers_lose_nothing(subject: Subject) {
+    let store = subject.store();
+    let begun = set(store, "/registry/pods/ns2/quiet", "|far|").await;
+    let interests = [
+        ("/registry/pods/ns2/", Interest::All),
+        ("/registry/pods/", Interest::Key("/registry/pods/ns2/quiet".into())),
+        ("/registry/pods/", Interest::Field { index: 0, value: "far".into() }),
+        ("/registry/pods/", Interest::Field { index: 0, value: "near".into() }),
+    ];
+    let open =
+        |(prefix, interest): &(&'static str, Interest)| store.watch_where(prefix, begun, interest.clone()).unwrap();
+    let mut cursors: Vec<_> = interests.iter().map(open).collect();
+    // A second one of each, that goes away: the topic stays.
+    interests.iter().for_each(|interest| drop(open(interest)));
+    for n in 0..50 {
+        set(store, "/registry/pods/ns1/busy", &format!("|{n}|")).await;
+    }
+    for cursor in &mut cursors {
+        assert!(cursor.try_next().unwrap().is_none());
+        assert_eq!(cursor.progress(), store.revision());
+    }
+    store.compact(store.revision() - 1);
+    let moved = set(store, "/registry/pods/ns2/quiet", "|near|").await;
+    for cursor in &mut cursors {
+        let event = cursor.next().await.unwrap();
+        assert_eq!((event.revision, event.previous.unwrap().revision), (moved, begun));
+    }
+    store.compact(moved);
+    let late = set(store, "/registry/pods/ns1/busy", "|near|").await;
+    assert_eq!(cursors[3].next().await.unwrap().revision, late);
+    for cursor in &mut cursors[..3] {
+        assert!(cursor.try_next().unwrap().is_none());
+    }
+    // What was not read in time is lost, and only that.
+    set(store, "/registry/pods/ns2/quiet", "|near|").await;
+    store.compact(store.revision());
+    assert!(cursors[0].try_next().is_err() && cursors[1].try_next().is_err());
+    assert!(cursors[2].try_next().unwrap().is_none());
 }
 
 async fn compaction_forgets_history_only(mut subject: Subject) {

@@ -22,7 +22,7 @@ use crate::object::{Object, Resource};
 use crate::store::{Core, Options, Store, Threads};
 use crate::upkeep;
 use crate::version::Version;
-use crate::watch::{Feed, WatchLog};
+use crate::watch_log::{Feed, WatchLog};
 use checkpoint::{Section, Summary, checkpoint_name, open_checkpoint, write_checkpoint};
 use files::{Directory, Files};
 use log::Log;
