@@ -12,6 +12,8 @@ pub mod pages;
 pub mod pki;
 pub mod policy;
 pub mod run;
+mod test_server;
 pub mod trust;
 
 pub use run::main;
+pub use test_server::TestServer;

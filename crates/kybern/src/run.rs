@@ -208,7 +208,7 @@ fn advertised(options: &Options) -> Vec<IpAddr> {
     services.chain(options.advertise_address).chain(bind).collect()
 }
 
-fn tls_config(options: &Options, pki: &Pki, roots: &RootCertStore) -> Result<rustls::ServerConfig, String> {
+pub fn tls_config(options: &Options, pki: &Pki, roots: &RootCertStore) -> Result<rustls::ServerConfig, String> {
     let served = match &options.tls.certificate {
         Some((certificate, key)) => trust::served(
             &trust::read_file("tls-cert-file", certificate)?,

@@ -1,0 +1,144 @@
+//! A whole API server inside a test: in memory, nothing on disk, any number of them in one process.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use serve::health::Health;
+use serve::listen::{Limits, Peer, Port, listen};
+use serve::{Body, Server};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::assemble::{self, Parts};
+use crate::boot::{self, Facts};
+use crate::flags::{Call, read};
+use crate::kubeconfig::{self, Identity};
+use crate::options::Options;
+use crate::pki::{self, Pki};
+use crate::{run, trust};
+
+/// Everything is gone when this is dropped.
+pub struct TestServer {
+    server: Arc<Server>,
+    options: Options,
+    pki: Pki,
+    stop: watch::Sender<bool>,
+}
+
+impl TestServer {
+    /// A server with the flags' defaults, and RBAC, with all the objects that a new cluster has.
+    pub async fn start() -> Result<TestServer, String> {
+        TestServer::start_with(&[]).await
+    }
+
+    /// As [`TestServer::start`], with flags of `kybern serve`. Those about ports and directories change nothing.
+    pub async fn start_with(flags: &[&str]) -> Result<TestServer, String> {
+        let words = ["kybern", "serve"].iter().chain(flags).map(|word| (*word).to_owned());
+        let options = match read(words) {
+            Call::Run(given) => Options::resolve(&given)?,
+            Call::Print(text, _) => return Err(text),
+        };
+        let pki = pki::ephemeral(&pki::serving_names(&[], &[]))?;
+        let health = Arc::new(Health::default());
+        let parts = Parts {
+            store_dir: None,
+            client_roots: trust::roots(&pki.ca)?,
+            health: health.clone(),
+            address: options.secure.to_string(),
+        };
+        let (stop, _) = watch::channel(false);
+        let server = assemble::server(&options, parts)?;
+        let facts = Facts {
+            endpoint: None,
+            port: options.secure.port(),
+            service_ranges: options.service_ranges.clone(),
+            client_ca: pki.ca.clone(),
+            now: meta::time::Timestamp::now().to_rfc3339(),
+        };
+        boot::write(&server, &facts).await?;
+        health.mark_booted();
+        Ok(TestServer { server, options, pki, stop })
+    }
+
+    /// One request with full rights, without a connection.
+    pub async fn request(&self, request: Request<Full<Bytes>>) -> Response<Body> {
+        serve::handle(&self.server, request, Peer::loopback()).await
+    }
+
+    /// Opens a port on the loopback address, with TLS; several calls open several.
+    pub async fn open_port(&self) -> Result<SocketAddr, String> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|why| why.to_string())?;
+        let address = listener.local_addr().map_err(|why| why.to_string())?;
+        let tls = run::tls_config(&self.options, &self.pki, &trust::roots(&self.pki.ca)?)?;
+        let port = Port { listener, tls: Some(Arc::new(tls)), trusted: false, limits: Limits::default() };
+        let server = self.server.clone();
+        let handler = move |request, peer| {
+            let server = server.clone();
+            async move { serve::handle(&server, request, peer).await }
+        };
+        tokio::spawn(listen(port, handler, self.stop.subscribe()));
+        Ok(address)
+    }
+
+    /// The text of an administrator's kubeconfig for a port that this opens.
+    pub async fn kubeconfig(&self) -> Result<String, String> {
+        let address = self.open_port().await?;
+        let identity = Identity::Certificate(&self.pki.admin);
+        Ok(kubeconfig::render(&format!("https://{address}"), Some(&self.pki.ca), &identity))
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    async fn get(server: &TestServer, path: &str) -> (u16, String) {
+        let request = Request::get(path).body(Full::default()).expect("a request");
+        let response = server.request(request).await;
+        let code = response.status().as_u16();
+        let body = response.into_body().collect().await.expect("a body").to_bytes();
+        (code, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn a_new_cluster_has_what_every_cluster_has() {
+        let server = TestServer::start().await.expect("a server");
+        let paths = [
+            "/readyz",
+            "/api/v1/namespaces/kube-system",
+            "/api/v1/namespaces/default/services/kubernetes",
+            "/apis/networking.k8s.io/v1/servicecidrs/kubernetes",
+            "/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical",
+            "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/catch-all",
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles/cluster-admin",
+            "/apis/apiregistration.k8s.io/v1/apiservices/v1.apps",
+            "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication",
+        ];
+        for path in paths {
+            let (code, body) = get(&server, path).await;
+            assert_eq!(code, 200, "{path}: {body}");
+        }
+        assert_eq!(get(&server, "/nope").await, (404, "404 page not found\n".into()));
+    }
+
+    #[tokio::test]
+    async fn two_servers_know_nothing_of_each_other() {
+        let (one, other) = (TestServer::start().await.expect("one"), TestServer::start().await.expect("another"));
+        let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"here"}}"#;
+        let request = Request::post("/api/v1/namespaces").header("content-type", "application/json");
+        let response = one.request(request.body(Full::from(namespace)).expect("a request")).await;
+        assert_eq!(response.status(), 201);
+        assert_eq!(get(&one, "/api/v1/namespaces/here").await.0, 200);
+        assert_eq!(get(&other, "/api/v1/namespaces/here").await.0, 404);
+    }
+}
