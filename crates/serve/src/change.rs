@@ -1,11 +1,11 @@
 //! From what a client sent to the object that it wants: a new object, a replacement, a patch, an applied configuration.
 
-use crate::form;
 use crate::options::{Delete, FieldValidation};
 use crate::scale::{self, ScaleChange};
 use crate::write::Attempt;
+use crate::{decode, form};
 use meta::field::{ErrorList, Path};
-use meta::{Result, Status, Value, json};
+use meta::{Gvk, Result, Status, Value, json};
 use patch::managed::{self, ResetFields, Target};
 use resource::Descriptor;
 use resource::rules;
@@ -77,6 +77,7 @@ fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
 fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<(Value, bool)> {
     let document = old_served(attempt, descriptor).unwrap_or_default();
     let (served, clears) = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
+    decode::check_name(&attempt.write.route.info, &served)?;
     Ok((form::default_served(descriptor, served), clears))
 }
 
@@ -103,11 +104,15 @@ pub fn patched(
         }
     }
     let clears = managed::clears(&document);
+    let gvk = Gvk::from_api_version(document["apiVersion"].str(), document["kind"].str());
     let text = json::to_string(&document);
     let rejected = |why: &str| match patch.kind {
         PatchKind::Strategic => patch::strategic::unusable(&patch.body, why),
         _ => patch_rejected(&text, why),
     };
+    if !schema.ty(ty).gvks.is_empty() && !schema.ty(ty).gvks.contains(&gvk) {
+        return Err(rejected(&decode::not_registered(&gvk)));
+    }
     let strict = codec::canonicalise(schema, ty, &mut document).map_err(|why| rejected(&why.text))?;
     if patch.kind != PatchKind::Strategic {
         unknown.extend(strict);
@@ -132,6 +137,7 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
     if attempt.creates() {
         rules::wipe_system_fields(&mut object);
     }
+    decode::check_name(&write.route.info, &object)?;
     Ok(object)
 }
 

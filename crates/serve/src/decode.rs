@@ -3,6 +3,7 @@
 use crate::change::{Intent, Patch, PatchKind, Sent};
 use crate::form;
 use crate::options::{Delete, FieldValidation, WriteKind, WriteOptions};
+use crate::path::PathInfo;
 use crate::query::Query;
 use crate::route::Route;
 use crate::scale::{self, ScaleChange};
@@ -36,23 +37,9 @@ fn media_type(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// 415 when the body is in no format that is read. Without Content-Type it is JSON.
-pub fn format_of(headers: &HeaderMap, protobuf: bool) -> Result<Format> {
-    let given = headers.get(header::CONTENT_TYPE).is_some_and(|v| !v.is_empty());
-    match media_type(headers) {
-        _ if !given => Ok(Format::Json),
-        Some("application/json") => Ok(Format::Json),
-        Some("application/yaml") => Ok(Format::Yaml),
-        Some("application/vnd.kubernetes.protobuf") if protobuf => Ok(Format::Protobuf),
-        _ => {
-            let mut accepted = "application/json, application/yaml".to_owned();
-            if protobuf {
-                accepted.push_str(", application/vnd.kubernetes.protobuf");
-            }
-            let text =
-                format!("the body of the request was in an unknown format - accepted media types include: {accepted}");
-            Err(Status::failure(415, Reason::UnsupportedMediaType, text))
-        }
-    }
+pub fn format_of(headers: &HeaderMap) -> Result<Format> {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    codec::negotiate::content_type(given)
 }
 
 /// 415 when the patch is in no format that the resource takes.
@@ -87,8 +74,7 @@ pub fn object(
     body: &Bytes,
     kind: WriteKind,
 ) -> Result<DecodedWrite> {
-    let descriptor = route.descriptor();
-    let format = format_of(headers, descriptor.protobuf)?;
+    let format = format_of(headers)?;
     let options = WriteOptions::parse(query, kind)?;
     if is_scale(route) {
         let (scale, strict) = typed_object(route, &schema::builtin(), format, body, &scale::gvk(), scale::type_id()?)?;
@@ -205,12 +191,7 @@ fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
         return Ok(());
     }
     if !route.resources.has_kind(actual) {
-        let text = format!(
-            "no kind {} is registered for version {} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
-            meta::field::quote(&actual.kind),
-            meta::field::quote(&actual.api_version())
-        );
-        return Err(cannot_be_handled(actual, &expected.kind, &text));
+        return Err(cannot_be_handled(actual, &expected.kind, &not_registered(actual)));
     }
     if actual.kind != expected.kind {
         let package = |gvk: &Gvk| match gvk.group.split('.').next() {
@@ -231,6 +212,15 @@ fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
         actual.api_version(),
         expected.api_version()
     )))
+}
+
+/// Upstream's words for a kind that it does not know.
+pub fn not_registered(gvk: &Gvk) -> String {
+    format!(
+        "no kind {} is registered for version {} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+        meta::field::quote(&gvk.kind),
+        meta::field::quote(&gvk.api_version())
+    )
 }
 
 fn cannot_be_handled(actual: &Gvk, expected: &str, why: &str) -> Status {
@@ -255,9 +245,8 @@ fn clears_managers(format: Format, body: &[u8]) -> bool {
     mentions && format == Format::Json && json::parse(body).is_ok_and(|parsed| patch::managed::clears(&parsed.value))
 }
 
-/// The name and namespace of an update's body must be those of the path.
-pub fn check_name(route: &Route, object: &Value) -> Result<()> {
-    let info = &route.info;
+/// The name and namespace of an update's result must be those of the path.
+pub fn check_name(info: &PathInfo, object: &Value) -> Result<()> {
     let metadata = &object["metadata"];
     let (own, namespace) = (metadata["name"].str(), metadata["namespace"].str());
     if own.is_empty() {
@@ -269,11 +258,7 @@ pub fn check_name(route: &Route, object: &Value) -> Result<()> {
         let why = format!("the name of the object ({own}) does not match the name on the URL ({})", info.name);
         return Err(Status::bad_request(why));
     }
-    if !info.namespace.is_empty()
-        && route.descriptor().namespaced
-        && !namespace.is_empty()
-        && namespace != info.namespace
-    {
+    if info.in_namespace && !namespace.is_empty() && namespace != info.namespace {
         let on_request = &info.namespace;
         let why = format!(
             "the namespace of the object ({namespace}) does not match the namespace on the request ({on_request})"
@@ -292,7 +277,8 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
     let mut warnings = Vec::new();
     let intent = if format == PatchFormat::Apply {
         let applied = codec::parse_yaml(body);
-        let applied = applied.map_err(|why| Status::bad_request(format!("error decoding YAML: {why}")))?;
+        let applied = applied
+            .map_err(|why| Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {why}")))?;
         match (applied.strict, options.field_validation) {
             (Some(found), FieldValidation::Strict) => {
                 return Err(Status::bad_request(format!("error strict decoding YAML: {found}")));
@@ -305,7 +291,10 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
             false => Intent::Apply(applied.value),
         }
     } else {
-        let parsed = json::parse(body).map_err(|why| bad(&why.0))?;
+        let parsed = json::parse(body).map_err(|why| match format {
+            PatchFormat::Strategic => Status::bad_request(why.0),
+            _ => bad(&why.0),
+        })?;
         let patch_kind = match format {
             PatchFormat::Json => PatchKind::Json,
             PatchFormat::Merge => PatchKind::Merge,
@@ -314,7 +303,8 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
         if patch_kind == PatchKind::Merge {
             patch::merge::check(&parsed.value)?;
         }
-        let patch = Patch { kind: patch_kind, body: parsed.value, duplicates: parsed.duplicates };
+        let duplicates = parsed.duplicates.iter().map(|path| format!("duplicate field \"{path}\"")).collect();
+        let patch = Patch { kind: patch_kind, body: parsed.value, duplicates };
         match is_scale(route) {
             true => Intent::Scale(ScaleChange::Patch(patch)),
             false => Intent::Patch(patch),
@@ -329,7 +319,7 @@ pub fn delete(schema: &Schema, query: &Query, headers: &HeaderMap, body: &Bytes)
     if body.is_empty() {
         return Delete::from_query(query);
     }
-    let format = format_of(headers, true)?;
+    let format = format_of(headers)?;
     let refused = |why: DecodeError| Status::bad_request(why.text);
     let (api_version, kind) = kind_of(format, body).map_err(refused)?;
     if !matches!(kind.as_str(), "" | "DeleteOptions") {

@@ -3,6 +3,7 @@
 
 use crate::form;
 use crate::read::{Page, served_value};
+use crate::route::Route;
 use crate::watch::Change;
 use bytes::Bytes;
 use codec::negotiate::{self, Accepted, Format, Offer, Transform};
@@ -37,6 +38,20 @@ impl Form {
             if is_table { IncludeObject::parse(query.text("includeObject"))? } else { IncludeObject::default() };
         let pretty = accepted.pretty || negotiate::is_pretty(query.get("pretty"), text(header::USER_AGENT));
         Ok(Form { pretty, include, no_headers: query.flag("noHeaders"), accepted })
+    }
+
+    /// As [`Form::negotiate`], after the check that upstream's router makes of built-in kinds.
+    pub fn negotiate_for(
+        route: &Route,
+        headers: &HeaderMap,
+        query: &crate::query::Query,
+        offer: Offer,
+    ) -> Result<Form> {
+        if !route.descriptor().stored_as_json {
+            let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("");
+            negotiate::check_route(accept, !route.info.is_named && route.info.subresource.is_empty())?;
+        }
+        Form::negotiate(headers, query, offer)
     }
 
     /// For errors that happen before or while the form is found out.

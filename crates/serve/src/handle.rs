@@ -13,8 +13,9 @@ use crate::listen::Peer;
 use crate::options::{Delete, ListOptions, WriteKind, WriteOptions};
 use crate::path::PathInfo;
 use crate::query::Query;
-use crate::route::{NoRoute, Route};
-use crate::scale;
+use crate::registry::Resources;
+use crate::route::{NoRoute, Route, check_document, is_below_group};
+use crate::scale::{self, ScaleChange};
 use crate::server::{Server, new_uid};
 use crate::write::{self, Attempted, Outcome, Write};
 use crate::{connect, read, watch as watching};
@@ -29,6 +30,7 @@ use std::sync::Arc;
 
 const AUDIT_ID: &str = "audit-id";
 const AUDIT_ID_CHARS_MAX: usize = 64;
+const NOT_FOUND: &str = "404 page not found\n";
 /// How often a generated name that is taken is replaced by another.
 const GENERATED_NAMES_MAX: usize = 8;
 /// How often a write is tried against ever newer objects.
@@ -69,20 +71,20 @@ where
     let request = attributes(authenticated.user(), &info);
     let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request).await?;
     let authorized = authorize(server, authenticated, &info).await?;
+    let resources = server.registry.load();
     if !info.is_resource {
-        let page = server.pages.answer(server, head);
-        return Ok(page.unwrap_or_else(|| answer::text(404, "404 page not found\n")));
+        return document(server, &resources, head);
     }
-    let route = match Route::find(server.registry.load(), &head.method, info) {
+    let route = match Route::find(resources, &head.method, info) {
         Ok(route) => Arc::new(route),
         Err(NoRoute::Refused(status)) => return Err(status),
-        Err(NoRoute::UnknownGroup) => return Ok(answer::text(404, "404 page not found\n")),
+        Err(NoRoute::UnknownGroup) => return Ok(answer::text(404, NOT_FOUND)),
     };
     if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
         return connect::answer(server, &route, authorized.authenticated.user(), *to, head, body).await;
     }
     let offer = Offer { protobuf: route.descriptor().protobuf, table: true, watch: route.info.verb == "watch" };
-    let form = Form::negotiate(&head.headers, query, offer)?;
+    let form = Form::negotiate_for(&route, &head.headers, query, offer)?;
     let request = ResourceRequest { server, route, authorized, form, head, query };
     let answered = if request.route.info.verb == "watch" {
         request.watch().await
@@ -97,6 +99,17 @@ where
         answer::add_warnings(response.headers_mut(), &[request.route.descriptor().deprecation.to_string()]);
         response
     })
+}
+
+/// A path that names no resource.
+fn document(server: &Arc<Server>, resources: &Resources, head: &Parts) -> Result<Response<Body>> {
+    let path = head.uri.path();
+    check_document(resources, &head.method, path)?;
+    match server.pages.answer(server, head) {
+        Some(page) => Ok(page),
+        None if is_below_group(resources, path) => Err(Status::resource_not_found()),
+        None => Ok(answer::text(404, NOT_FOUND)),
+    }
 }
 
 /// A request for a resource whose sender may make it.
@@ -166,7 +179,11 @@ impl ResourceRequest<'_> {
             Intent::Create(sent) => {
                 resource::rules::ensure_namespace(route.descriptor(), &route.info.namespace, &mut sent.object)?;
             }
-            Intent::Update(sent) => decode::check_name(route, &sent.object)?,
+            Intent::Update(sent) => {
+                resource::rules::ensure_namespace(route.descriptor(), &route.info.namespace, &mut sent.object)?;
+                decode::check_name(&route.info, &sent.object)?;
+            }
+            Intent::Scale(ScaleChange::Replace(scale)) => decode::check_name(&route.info, scale)?,
             _ => {}
         }
         let manager = decode::manager_of(&options, headers);

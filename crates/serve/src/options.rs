@@ -14,7 +14,6 @@ const OPTIONS_GROUP: &str = "meta.k8s.io";
 pub struct ListOptions {
     pub labels: LabelSelector,
     pub fields: FieldSelector,
-    pub watch: bool,
     pub bookmarks: bool,
     pub resource_version: Str,
     pub resource_version_match: Str,
@@ -32,7 +31,6 @@ impl ListOptions {
         let options = ListOptions {
             labels: LabelSelector::parse(query.text("labelSelector")).map_err(Status::bad_request)?,
             fields: FieldSelector::parse(query.text("fieldSelector")).map_err(Status::bad_request)?,
-            watch,
             bookmarks: query.flag("allowWatchBookmarks"),
             resource_version: query.text("resourceVersion").into(),
             resource_version_match: query.text("resourceVersionMatch").into(),

@@ -39,8 +39,9 @@ const NAMESPACE_PARTS: &[&str] = &["status", "finalize"];
 impl PathInfo {
     /// 500 text for a path that ends in the middle of a special verb.
     pub fn resolve(method: &Method, path: &str, query: &Query) -> Result<PathInfo, String> {
-        let mut info = PathInfo { path: path.to_owned(), verb: method_name(method), ..PathInfo::default() };
-        let trimmed = path.trim_matches('/');
+        let decoded = percent_decode(path);
+        let mut info = PathInfo { path: decoded.clone(), verb: method_name(method), ..PathInfo::default() };
+        let trimmed = decoded.trim_matches('/');
         let parts: Vec<&str> = if trimmed.is_empty() { Vec::new() } else { trimmed.split('/').collect() };
         let Some((version_at, mut parts)) = split_prefix(&parts) else { return Ok(info) };
         info.group = version_at.0.into();
@@ -105,6 +106,29 @@ impl PathInfo {
             self.fields = equal.map(|term| (term.field, term.value)).collect();
         }
     }
+}
+
+/// The path as Go's `URL.Path` has it. What does not decode stays as it is.
+fn percent_decode(path: &str) -> String {
+    if !path.contains('%') {
+        return path.to_owned();
+    }
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).filter(|_| *first == b'%').and_then(|h| std::str::from_utf8(h).ok());
+        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                rest = after.get(2..).unwrap_or(&[]);
+            }
+            None => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Group and version, and what follows them; `None` for a path that is too short to name a resource.
@@ -189,6 +213,8 @@ mod tests {
             ("DELETE", "/apis/apps/v1/deployments", "deletecollection apps|v1||deployments||"),
             ("GET", "/api/v1/watch/namespaces/a/pods/x", "watch |v1|a|pods|x|"),
             ("GET", "/api/v1/pods?fieldSelector=metadata.name%3Dx", "list |v1||pods|x|"),
+            ("GET", "/api/v1/namespaces/a/configmaps/%C3%BC", "get |v1|a|configmaps|ü|"),
+            ("GET", "/api/v1/namespaces/a/configmaps/a%2Fb", "get |v1|a|configmaps|a|b"),
             ("PATCH", "/apis/g/v1/things/x/status", "patch g|v1||things|x|status"),
             ("GET", "/apis/apps/v1", "get ||||"),
         ] {

@@ -124,6 +124,11 @@ impl Resources {
         self.stored.get(&(group.into(), plural.into()))
     }
 
+    /// Whether a version of a group is served.
+    pub fn has_version(&self, group: &str, version: &str) -> bool {
+        self.versions.contains_key(&(group.into(), version.into()))
+    }
+
     /// Whether any version of a group is served.
     pub fn has_group(&self, group: &str) -> bool {
         self.versions.keys().any(|(g, _)| g == group)

@@ -101,6 +101,33 @@ fn check_method(methods: &[&str], method: &Method) -> Result<()> {
     Err(method_not_allowed())
 }
 
+/// What upstream's router says of a path that is no resource's, before any document is looked for: 405 for other
+/// methods than GET on a version's document.
+pub fn check_document(resources: &Resources, method: &Method, path: &str) -> Result<()> {
+    match version_of(path) {
+        Some((group, version)) if method != Method::GET && resources.has_version(group, version) => {
+            Err(method_not_allowed())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a path that nobody answers is below a group that is served: then 404 is a Status, else plain text.
+pub fn is_below_group(resources: &Resources, path: &str) -> bool {
+    version_of(path).is_some_and(|(group, _)| group.is_empty() || resources.has_group(group))
+}
+
+/// Group and version of the path of a version's document.
+fn version_of(path: &str) -> Option<(&str, &str)> {
+    let mut parts = path.trim_matches('/').split('/');
+    let (group, version) = match parts.next()? {
+        "api" => ("", parts.next()?),
+        "apis" => (parts.next()?, parts.next()?),
+        _ => return None,
+    };
+    parts.next().is_none().then_some((group, version))
+}
+
 /// 405 of a path that exists.
 pub fn method_not_allowed() -> Status {
     let text = "the server does not allow this method on the requested resource";

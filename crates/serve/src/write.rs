@@ -196,7 +196,9 @@ impl<'a> Attempt<'a> {
             return Ok(());
         }
         let d = self.write.route.descriptor();
-        let key = old.object.key.strip_prefix("/registry").unwrap_or(&old.object.key);
+        // upstream's dry run does not know the prefix that its store adds
+        let whole = &*old.object.key;
+        let key = if self.write.options.dry_run { whole.strip_prefix("/registry").unwrap_or(whole) } else { whole };
         let why = format!(
             "StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {stored}"
         );

@@ -55,7 +55,9 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
         Grace::None => None,
         Grace::Seconds(seconds) => Some(seconds),
     };
+    let before = object.clone();
     rules.hooks.prepare_delete(rules.ctx, &mut object);
+    let is_marked = object != before;
     let finalizers = deletion_finalizers(rules.strategy.default_gc, options, old);
     if finalizers.is_empty() {
         object.entry("metadata").remove("finalizers");
@@ -73,6 +75,10 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
         None if held => {
             mark(&mut object, old, now);
             DeletePlan::Keep(object)
+        }
+        None if is_marked => {
+            object.entry("metadata").set_default("deletionTimestamp", now.to_rfc3339());
+            DeletePlan::Remove { marked: Some(object) }
         }
         None => DeletePlan::Remove { marked: None },
         Some(seconds) if held || seconds > 0 => DeletePlan::Keep(object),
