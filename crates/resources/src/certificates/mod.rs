@@ -1,6 +1,7 @@
 //! certificates.k8s.io
 
 mod certificatesigningrequest;
+mod signer_name;
 
 use resource::Descriptor;
 use schema::Schema;
