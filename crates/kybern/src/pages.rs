@@ -2,6 +2,7 @@
 
 mod accept;
 mod cached;
+mod openapi;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,38 +96,6 @@ impl Site {
         })
     }
 
-    fn openapi(&self, server: &Server, head: &Parts) -> Option<Response<Body>> {
-        let path = head.uri.path();
-        let documents = self.documents(server);
-        if path == "/openapi/v2" {
-            let document = documents.openapi_v2();
-            let mut response = tagged(&head.headers, &document.etag, document.bytes.clone());
-            set(&mut response, header::CONTENT_TYPE, "application/json");
-            set(&mut response, header::VARY, "Accept");
-            return Some(response);
-        }
-        let key = path.strip_prefix("/openapi/v3")?.trim_matches('/');
-        if key.is_empty() {
-            let document = documents.openapi_v3_index();
-            return Some(respond(200, "application/json", document.bytes.clone()));
-        }
-        let Some(document) = documents.openapi_v3(key) else { return Some(respond(404, "text/plain", Bytes::new())) };
-        let query = head.uri.query().unwrap_or_default();
-        let hash = query.split('&').find_map(|pair| pair.strip_prefix("hash="));
-        if hash.is_some_and(|hash| hash != document.etag) {
-            let mut response = respond(301, "text/plain", Bytes::new());
-            set(&mut response, header::LOCATION, &format!("{path}?hash={}", document.etag));
-            return Some(response);
-        }
-        let mut response = tagged(&head.headers, &document.etag, document.bytes.clone());
-        set(&mut response, header::CONTENT_TYPE, "application/json");
-        set(&mut response, header::VARY, "Accept");
-        if hash.is_some() {
-            set(&mut response, header::CACHE_CONTROL, "public, immutable");
-        }
-        Some(response)
-    }
-
     fn root(&self, server: &Server) -> Response<Body> {
         let mut paths: BTreeSet<String> = LISTED.iter().map(|path| (*path).to_owned()).collect();
         paths.extend(health::paths());
@@ -157,7 +126,7 @@ impl Pages for Site {
                 let known = path.trim_end_matches('/') == "/version";
                 Some(if known { json(&serve::version::document()) } else { status(&Status::resource_not_found()) })
             }
-            _ if path.starts_with("/openapi/") => self.openapi(server, head),
+            _ if path.starts_with("/openapi/") => openapi::answer(&self.documents(server), head),
             _ => self.discovery(server, path, &head.headers),
         }
     }

@@ -46,9 +46,22 @@ impl Clause<'_> {
 
 /// `None`: 406. Without an Accept header JSON is wanted.
 pub fn choose(headers: &HeaderMap, aggregated: bool) -> Option<Form> {
+    let Some(clauses) = clauses(headers) else { return Some(Form::Json) };
+    clauses.iter().find_map(|clause| clause.form(aggregated))
+}
+
+/// The offer that the client likes best, by the media type it begins with; without an Accept header the first. `None`: 406.
+pub fn choose_among<'a, T, U>(headers: &HeaderMap, offers: &'a [(&str, T, U)]) -> Option<&'a (&'a str, T, U)> {
+    let Some(clauses) = clauses(headers) else { return offers.first() };
+    let takes = |wanted: &str, offered: &str| wanted == offered || wanted == "*/*" || wanted == "application/*";
+    clauses.iter().find_map(|clause| offers.iter().find(|(offered, ..)| takes(clause.media_type, offered)))
+}
+
+/// What the client accepts, the best first; `None` when it does not say.
+fn clauses(headers: &HeaderMap) -> Option<Vec<Clause<'_>>> {
     let values: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     if values.iter().all(|value| value.trim().is_empty()) {
-        return Some(Form::Json);
+        return None;
     }
     let mut clauses: Vec<Clause> = values.iter().flat_map(|value| value.split(',')).map(parse).collect();
     // Better quality first; of equal quality the more specific one, as upstream's parser sorts.
@@ -57,7 +70,7 @@ pub fn choose(headers: &HeaderMap, aggregated: bool) -> Option<Form> {
         let quality = b.quality.total_cmp(&a.quality);
         quality.then(wild(a).cmp(&wild(b))).then(b.parameters.len().cmp(&a.parameters.len()))
     });
-    clauses.iter().find_map(|clause| clause.form(aggregated))
+    Some(clauses)
 }
 
 fn parse(text: &str) -> Clause<'_> {

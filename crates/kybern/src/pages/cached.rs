@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use publish::Document;
 use resource::Descriptor;
 use schema::Schema;
@@ -13,6 +14,7 @@ pub struct Documents {
     core: OnceLock<Arc<Document>>,
     groups: OnceLock<Arc<Document>>,
     v2: OnceLock<Arc<Document>>,
+    v2_protobuf: OnceLock<Bytes>,
     v3_index: OnceLock<Arc<Document>>,
     v3: Mutex<HashMap<String, Arc<Document>>>,
 }
@@ -25,6 +27,7 @@ impl Documents {
             core: OnceLock::new(),
             groups: OnceLock::new(),
             v2: OnceLock::new(),
+            v2_protobuf: OnceLock::new(),
             v3_index: OnceLock::new(),
             v3: Mutex::default(),
         }
@@ -44,6 +47,10 @@ impl Documents {
 
     pub fn openapi_v2(&self) -> Arc<Document> {
         self.v2.get_or_init(|| Arc::new(self.plain.openapi_v2())).clone()
+    }
+
+    pub fn openapi_v2_protobuf(&self) -> Bytes {
+        self.v2_protobuf.get_or_init(|| Bytes::from(self.plain.openapi_v2_protobuf())).clone()
     }
 
     pub fn openapi_v3_index(&self) -> Arc<Document> {
