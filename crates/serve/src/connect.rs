@@ -54,12 +54,23 @@ where
         *nothing.status_mut() = StatusCode::NO_CONTENT;
         return Ok(nothing);
     };
-    let path = head.uri.path();
-    let rest_length = route.info.rest.len();
-    let rest = path.get(path.len().saturating_sub(rest_length)..).unwrap_or("");
-    let prefix = path.strip_suffix(rest).unwrap_or(path);
+    let (prefix, rest) = split_rest(head.uri.path(), &route.info.rest);
     let to = Forward { dialer: &server.dialer, stream: connect.stream(), location, prefix, rest };
     forward(to, head, body).await
+}
+
+/// The path as it was sent, cut where what is proxied begins; `decoded_rest` is that part decoded. What is proxied is
+/// passed on as it was encoded.
+fn split_rest<'a>(path: &'a str, decoded_rest: &str) -> (&'a str, &'a str) {
+    let mut from_end = decoded_rest.matches('/').count();
+    let cut = path.char_indices().rev().find(|(_, c)| {
+        from_end -= usize::from(*c == '/' && from_end > 0);
+        *c == '/' && from_end == 0
+    });
+    match cut {
+        Some((at, _)) if !decoded_rest.is_empty() => path.split_at(at),
+        _ => (path, ""),
+    }
 }
 
 fn locate(
@@ -202,4 +213,16 @@ async fn tunnel(to: &Forward<'_>, mut outgoing: http::request::Builder, head: &P
         }
     });
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_rest;
+
+    #[test]
+    fn what_is_proxied_keeps_its_encoding() {
+        assert_eq!(split_rest("/p/proxy/a%20b/c", "/a b/c"), ("/p/proxy", "/a%20b/c"));
+        assert_eq!(split_rest("/p/proxy/", "/"), ("/p/proxy", "/"));
+        assert_eq!(split_rest("/p/proxy", ""), ("/p/proxy", ""));
+    }
 }
