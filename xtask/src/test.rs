@@ -3,14 +3,19 @@
 use std::process::Command;
 
 use crate::tools::{self, Server};
-use crate::{repo, wire};
+use crate::{repo, schema, wire};
 
 /// Everything that shows whether the project works.
 pub fn run(args: &[String]) -> Result<(), String> {
     if !args.iter().any(|arg| arg == "--no-install") {
         tools::install_missing();
     }
-    tools::run(Command::new("cargo").args(["test", "--workspace"]))?;
+    let mut test = Command::new("cargo");
+    test.args(["test", "--workspace"]);
+    if let Some(path) = schema::fetch() {
+        test.env("KYBERN_DEFINITIONS", path);
+    }
+    tools::run(&mut test)?;
     if repo::root().join("tests/kube-rs/Cargo.toml").exists() {
         tools::run(Command::new("cargo").args(["test", "--manifest-path", "tests/kube-rs/Cargo.toml"]))?;
     }

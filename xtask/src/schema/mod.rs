@@ -1,8 +1,11 @@
 //! `cargo xtask schema`: makes `crates/schema/facts/builtin.facts` of the pinned crates and the overlay.
 
+mod definitions;
 mod facts;
 mod import;
 mod overlay;
+
+pub use definitions::fetch;
 
 use std::path::PathBuf;
 
