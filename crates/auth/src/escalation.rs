@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 pub struct Write<'a> {
     pub user: &'a str,
     pub groups: &'a [Str],
-    /// Of the RBAC group; others are never refused.
+    /// Only writes of the RBAC group are ever refused.
+    pub group: &'a str,
     pub resource: &'a str,
     pub namespace: &'a str,
     /// The name in the request's path; "" on create.
@@ -32,6 +33,7 @@ pub fn check(rbac: &Rbac, write: &Write, authorized: impl Fn(&Attributes) -> boo
         return Ok(());
     }
     match write.resource {
+        _ if write.group != GROUP => Ok(()),
         "roles" | "clusterroles" => check_role(rbac, write, authorized),
         "rolebindings" | "clusterrolebindings" => check_binding(rbac, write, authorized),
         _ => Ok(()),

@@ -7,6 +7,7 @@ pub mod escalation;
 pub mod impersonate;
 pub mod node;
 pub mod rbac;
+pub mod review;
 
 use meta::Str;
 

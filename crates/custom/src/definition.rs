@@ -80,6 +80,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         cells: None,
         select_fields: select_fields(version),
         subresources: subresources(version, &group, &name, &kind, &rules),
+        review: None,
         hooks: Arc::new(CustomHooks(rules)),
         convert,
         deprecation: deprecation(version, &group, &name, &kind),

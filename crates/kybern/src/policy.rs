@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use auth::escalation;
 use auth::node::{Graph, NodeAuthorizer};
 use auth::rbac::Rbac;
-use meta::Value;
-use resource::Reader as _;
+use meta::{Value, value};
+use resource::{Reader as _, User};
 use serve::authenticate::Answer;
-use serve::authorize::{Attributes, Authorizer, Decision};
+use serve::authorize::{Attributes, Authorizer, Decision, Grant};
 use serve::{Resources, StoreReader};
 use store::{Cursor, Store};
 
@@ -126,6 +127,15 @@ impl Authorizer for RbacMode {
     fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Answer<'a, Decision> {
         Answer::Now(decision(self.0.ask(|rbac| rbac.authorize(&question(attributes)))))
     }
+
+    fn rules(&self, user: &User, namespace: &str) -> Option<Value> {
+        Some(self.0.ask(|rbac| rbac.review(&user.name, &user.groups, namespace)))
+    }
+
+    fn judge_grant(&self, write: &escalation::Write) -> Grant {
+        let judged = self.0.ask(|rbac| escalation::check(rbac, write, |asked| rbac.authorize(asked).is_allowed()));
+        judged.map_or_else(Grant::Refused, |()| Grant::NoOpinion)
+    }
 }
 
 /// `--authorization-mode=Node`
@@ -141,6 +151,11 @@ impl Authorizer for NodeMode {
         }
         let decided = self.graph.ask(|graph| self.rules.authorize(graph, &question(attributes)));
         Answer::Now(decision(decided))
+    }
+
+    fn rules(&self, user: &User, _: &str) -> Option<Value> {
+        let why = "node authorizer does not support user rule resolution";
+        auth::node::node_name(&user.name, &user.groups).map(|_| value!({"incomplete": true, "evaluationError": why}))
     }
 }
 

@@ -50,6 +50,7 @@ impl Descriptor {
             select_fields: Vec::new(),
             subresources: Vec::new(),
             hooks: Arc::new(NoHooks),
+            review: None,
             convert: None,
             deprecation: Str::default(),
             protobuf: true,
@@ -84,6 +85,12 @@ impl Descriptor {
         self.storage_prefix = Str::default();
         self.storage_version_hash = Str::default();
         self
+    }
+
+    /// Objects are questions: only created, never stored.
+    pub fn review(mut self, review: Review) -> Self {
+        self.review = Some(review);
+        self.verbs(&[Verb::Create]).not_stored()
     }
 
     pub fn storage_prefix(mut self, prefix: &str) -> Self {

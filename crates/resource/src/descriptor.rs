@@ -55,12 +55,38 @@ pub struct Descriptor {
     pub select_fields: Vec<SelectField>,
     pub subresources: Vec<Subresource>,
     pub hooks: Arc<dyn Hooks>,
+    /// Objects of this resource are questions: a create answers them, and nothing is stored.
+    pub review: Option<Review>,
     /// Set on entries whose served version is not the storage version.
     pub convert: Option<Arc<dyn Convert>>,
     /// `Warning: 299` text on every use of a deprecated version; "" otherwise.
     pub deprecation: Str,
     /// May be listed under Accept: application/vnd.kubernetes.protobuf. False for custom resources.
     pub protobuf: bool,
+}
+
+/// What a resource of questions asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Review {
+    /// Who am I?
+    Sender,
+    /// Whose token is this?
+    Token,
+    /// May I, or may this user?
+    Access(Whose),
+    /// What may I, in a namespace?
+    Rules,
+}
+
+/// Whose access a review asks about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The sender's.
+    Sender,
+    /// That of the user in the spec.
+    Named,
+    /// The same, in the review's namespace only.
+    NamedHere,
 }
 
 /// Conversion between a served version and the storage version, at the edge of the request path only.

@@ -12,7 +12,7 @@ pub use builtin::{ALL_VERBS, PART_VERBS};
 pub use connect::{Connect, Location, Stream, Target, Transport};
 pub use context::{Context, Reader, User};
 pub use descriptor::{
-    Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, ScaleSelector, SelectField, SelectValue,
-    Strategy, Subresource, SubresourceKind, Verb,
+    Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, Review, ScaleSelector, SelectField,
+    SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
 };
 pub use hooks::{Hooks, NoHooks, SideWrite};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use meta::field::quote;
-use meta::{Status, Str};
+use meta::{Status, Str, Value, value};
 use resource::User;
 
 use crate::authenticate::{Answer, Authenticated, GROUP_MASTERS};
@@ -44,6 +44,24 @@ pub enum Decision {
 /// One mode of `--authorization-mode`.
 pub trait Authorizer: Send + Sync {
     fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Answer<'a, Decision>;
+
+    /// What it allows a user in a namespace, as the `status` of a rules review; `None`: it allows nobody by rules.
+    fn rules(&self, _user: &User, _namespace: &str) -> Option<Value> {
+        None
+    }
+
+    /// Whether a write gives rights away that its sender does not have.
+    fn judge_grant(&self, _write: &auth::escalation::Write) -> Grant {
+        Grant::NoOpinion
+    }
+}
+
+/// What an authorizer says of a write that may give rights away.
+pub enum Grant {
+    /// Its sender may do everything.
+    Free,
+    Refused(Status),
+    NoOpinion,
 }
 
 /// Proof that the sender may do what the request asks.
@@ -87,6 +105,38 @@ impl Authorizers {
         Decision::NoOpinion(reasons.join("\n"))
     }
 
+    /// 403 for a write that gives rights away that its sender does not have.
+    pub fn check_grant(&self, write: &auth::escalation::Write) -> Result<(), Status> {
+        let mut refused = Ok(());
+        for authorizer in &self.ordered {
+            match authorizer.judge_grant(write) {
+                Grant::Free => return Ok(()),
+                Grant::Refused(status) => refused = refused.and(Err(status)),
+                Grant::NoOpinion => {}
+            }
+        }
+        refused
+    }
+
+    /// The rules of all authorizers together, as the `status` of a rules review.
+    pub fn rules(&self, user: &User, namespace: &str) -> Value {
+        let mut all = value!({"resourceRules": [], "nonResourceRules": [], "incomplete": false});
+        let mut errors: Vec<String> = vec![];
+        for mut rules in self.ordered.iter().filter_map(|authorizer| authorizer.rules(user, namespace)) {
+            for key in ["resourceRules", "nonResourceRules"] {
+                all.entry(key).array_mut().append(rules.entry(key).array_mut());
+            }
+            if rules["incomplete"].bool() {
+                all.set("incomplete", true);
+            }
+            errors.extend(rules["evaluationError"].as_str().map(str::to_owned));
+        }
+        if !errors.is_empty() {
+            all.set("evaluationError", errors.join(", "));
+        }
+        all
+    }
+
     /// 403 unless some authorizer allows it.
     pub async fn authorize(
         &self,
@@ -106,6 +156,16 @@ pub struct AlwaysAllow;
 impl Authorizer for AlwaysAllow {
     fn authorize<'a>(&'a self, _: &'a Attributes<'a>) -> Answer<'a, Decision> {
         Answer::Now(Decision::Allow(String::new()))
+    }
+
+    fn rules(&self, _: &User, _: &str) -> Option<Value> {
+        let everything = value!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
+        let everywhere = value!({"verbs": ["*"], "nonResourceURLs": ["*"]});
+        Some(value!({"resourceRules": [everything], "nonResourceRules": [everywhere], "incomplete": false}))
+    }
+
+    fn judge_grant(&self, _: &auth::escalation::Write) -> Grant {
+        Grant::Free
     }
 }
 

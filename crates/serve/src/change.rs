@@ -132,8 +132,16 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
     let live = old_served(attempt, descriptor);
     let write = attempt.write;
     let force = write.options.force.unwrap_or(false);
-    let merged = with_target(attempt, |target| managed::apply(target, live.as_ref(), applied, &write.manager, force))?;
-    let (mut object, _) = form::admit_served(descriptor, merged).map_err(|why| Status::internal(why.text))?;
+    let merged = with_target(attempt, |target| {
+        let merged = managed::apply(target, live.as_ref(), applied, &write.manager, force)?;
+        if !descriptor.stored_as_json {
+            managed::check_readable(target, applied, &merged)?;
+        }
+        Ok(merged)
+    })?;
+    let unreadable = |why: &str| with_target(attempt, |target| managed::unreadable(target, applied, why));
+    let (mut object, _) = form::admit_served(descriptor, merged).map_err(|why| unreadable(&why.text))?;
+    check_uid_of_created(attempt, &object)?;
     if attempt.creates() {
         rules::wipe_system_fields(&mut object);
     }
@@ -141,12 +149,20 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
     Ok(object)
 }
 
+/// A uid in what is applied means a certain object, which is not there.
+fn check_uid_of_created(attempt: &Attempt, object: &Value) -> Result<()> {
+    let uid = object["metadata"]["uid"].str();
+    if uid.is_empty() || !attempt.creates() {
+        return Ok(());
+    }
+    let d = attempt.write.route.descriptor();
+    let why = format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+    Err(Status::conflict(&d.group, &d.plural, &attempt.write.name, &why))
+}
+
 /// Sets the managedFields of an object (in the storage version) that this write makes of the stored one.
 fn record_managers(attempt: &Attempt, object: &mut Value, clears: bool) {
     let descriptor = attempt.write.route.descriptor();
-    if descriptor.storage_prefix.is_empty() {
-        return;
-    }
     let manager = attempt.write.manager.as_str();
     if descriptor.convert.is_none() {
         let live = attempt.old_value();

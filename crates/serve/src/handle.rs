@@ -18,7 +18,7 @@ use crate::route::{NoRoute, Route, check_document, is_below_group};
 use crate::scale::{self, ScaleChange};
 use crate::server::{Server, new_uid};
 use crate::write::{self, Attempted, Outcome, Write};
-use crate::{connect, read, watch as watching};
+use crate::{connect, read, review, watch as watching};
 use bytes::Bytes;
 use codec::negotiate::Offer;
 use http::request::Parts;
@@ -196,7 +196,10 @@ impl ResourceRequest<'_> {
         if write.may_create() && route.info.verb != "create" {
             self.authorize_create(&write).await?;
         }
-        let outcome = change(self.server, &write).await?;
+        let outcome = match route.descriptor().review {
+            Some(review) => review::answer(self.server, &write, review).await?,
+            None => change(self.server, &write).await?,
+        };
         warnings.extend(outcome.warnings);
         let mut response = if matches!(write.intent, Intent::Scale(_)) {
             self.scale_of(outcome.code, &crate::form::to_served(route.descriptor(), outcome.object))

@@ -20,6 +20,7 @@ mod path;
 mod query;
 mod read;
 pub mod registry;
+mod review;
 mod route;
 mod scale;
 mod server;

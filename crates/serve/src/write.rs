@@ -227,6 +227,18 @@ impl<'a> Proposed<'a> {
     }
 }
 
+impl Mutated<'_> {
+    /// A question, checked; it is not going to be stored.
+    pub fn into_question(self) -> Result<Value> {
+        let object = self.new.unwrap_or_default();
+        let mut errs = meta::field::ErrorList::new();
+        let (_, hooks) = self.attempt.write.strategy();
+        self.attempt.with_context(|ctx| hooks.validate(ctx, &object, &mut errs));
+        let group = &self.attempt.write.route.descriptor().group;
+        if errs.is_empty() { Ok(object) } else { Err(Status::invalid(group, "", "", errs)) }
+    }
+}
+
 /// After mutating admission.
 pub struct Mutated<'a> {
     attempt: Attempt<'a>,
@@ -237,6 +249,9 @@ impl<'a> Mutated<'a> {
     /// System fields, resets, generation, and what the resource itself prepares; for a delete its plan.
     pub fn prepare(self) -> Result<Prepared<'a>> {
         let Mutated { attempt, new } = self;
+        if let Some(object) = &new {
+            check_grant(&attempt, object)?;
+        }
         let plan = match (new, &attempt.old, &attempt.write.intent) {
             (Some(object), None, _) => Plan::Create(prepare_created(&attempt, object)?),
             (Some(object), Some(old), _) => Plan::Update(prepare_updated(&attempt, object, &old.value)?),
@@ -247,6 +262,22 @@ impl<'a> Mutated<'a> {
         };
         Ok(Prepared { attempt, plan })
     }
+}
+
+/// Nobody gives away rights that they do not have.
+fn check_grant(attempt: &Attempt, object: &Value) -> Result<()> {
+    let write = attempt.write;
+    let descriptor = write.route.descriptor();
+    attempt.server.authorizers.check_grant(&auth::escalation::Write {
+        user: &write.user.name,
+        groups: &write.user.groups,
+        group: &descriptor.group,
+        resource: &descriptor.plural,
+        namespace: write.namespace(),
+        request_name: &write.route.info.name,
+        old: attempt.old_value(),
+        object,
+    })
 }
 
 fn prepare_created(attempt: &Attempt, mut object: Value) -> Result<Value> {

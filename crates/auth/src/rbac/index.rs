@@ -2,7 +2,7 @@
 
 use super::GROUP;
 use super::rule::Rule;
-use crate::{Attributes, Decision, PRIVILEGED_GROUP};
+use crate::{Attributes, Decision};
 use meta::{Str, Value, value};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -141,13 +141,7 @@ impl Rbac {
 
     /// The `status` of a SelfSubjectRulesReview.
     pub fn review(&self, user: &str, groups: &[Str], namespace: &str) -> Value {
-        let RulesOf { mut rules, errors } = self.rules_of(user, groups, namespace);
-        if groups.iter().any(|g| g == PRIVILEGED_GROUP) {
-            let all = || vec![Str::from("*")];
-            let everything = Rule { verbs: all(), groups: all(), resources: all(), ..Rule::default() };
-            rules.insert(0, Rule { verbs: all(), urls: all(), ..Rule::default() });
-            rules.insert(0, everything);
-        }
+        let RulesOf { rules, errors } = self.rules_of(user, groups, namespace);
         let list = |rules: Vec<Value>| Value::Array(rules);
         let resources = rules.iter().filter(|r| !r.resources.is_empty()).map(Rule::to_value).collect();
         let paths = rules.iter().filter(|r| !r.urls.is_empty()).map(|r| {

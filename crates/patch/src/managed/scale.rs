@@ -1,6 +1,6 @@
 //! managedFields between an object and its scale subresource, which sees one field of it.
 
-use super::entries::{self, Entries, Entry};
+use super::entries::{self, Entries, Entry, Operation};
 use crate::fields::Set;
 use meta::{Str, Value};
 
@@ -41,9 +41,9 @@ pub fn entries_of_parent(
         let path = replicas_path(&entry.api_version).map(|p| elements(&p)).unwrap_or_default();
         let path: Vec<&str> = path.iter().map(Str::as_str).collect();
         if entry.fields.contains(&path) {
-            let owner = |s: &Entry| {
-                s.manager == entry.manager && s.operation == entry.operation && s.subresource == entry.subresource
-            };
+            // Upstream knows an updating manager by its version too, which is Scale's here and was the parent's there:
+            // it takes the field from itself, and its time is lost.
+            let owner = |s: &Entry| s.operation == Operation::Apply && s.same_manager(&entry);
             match scales.iter().position(owner) {
                 Some(at) => drop(scales.remove(at)),
                 None => {
@@ -61,7 +61,7 @@ pub fn entries_of_parent(
         let Some(path) = replicas_path(api_version) else { continue };
         let mut fields = Set::default();
         fields.insert(&elements(&path).iter().map(Str::as_str).collect::<Vec<_>>());
-        kept.push(Entry { api_version: api_version.into(), fields, ..entry });
+        kept.push(Entry { api_version: api_version.into(), time: Str::default(), fields, ..entry });
     }
     entries::write(parent, kept);
 }

@@ -2,35 +2,28 @@
 
 use crate::rules::label_selector;
 use meta::Value;
-use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks, Verb};
+use meta::field::{ErrorList, Path, Shown};
+use resource::{Context, Descriptor, Hooks, Review, Whose};
 use schema::Schema;
 use std::sync::Arc;
 
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
-    let review = |kind: &str, plural: &str, rules: AccessReview| {
+    let review = |kind: &str, plural: &str, whose: Whose| {
         let descriptor = Descriptor::builtin(schema, "authorization.k8s.io", "v1", kind, plural);
-        descriptor.verbs(&[Verb::Create]).not_stored().hooks(rules)
+        descriptor.review(Review::Access(whose)).hooks(AccessReview(whose))
     };
     let rules_review =
         Descriptor::builtin(schema, "authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews");
     vec![
-        review("LocalSubjectAccessReview", "localsubjectaccessreviews", AccessReview::Local),
-        review("SelfSubjectAccessReview", "selfsubjectaccessreviews", AccessReview::OneSelf).cluster_scoped(),
-        rules_review.cluster_scoped().verbs(&[Verb::Create]).not_stored(),
-        review("SubjectAccessReview", "subjectaccessreviews", AccessReview::Subject).cluster_scoped(),
+        review("LocalSubjectAccessReview", "localsubjectaccessreviews", Whose::NamedHere),
+        review("SelfSubjectAccessReview", "selfsubjectaccessreviews", Whose::Sender).cluster_scoped(),
+        rules_review.cluster_scoped().review(Review::Rules),
+        review("SubjectAccessReview", "subjectaccessreviews", Whose::Named).cluster_scoped(),
     ]
 }
 
 /// The rules of reviews that ask about access (upstream: pkg/apis/authorization/validation).
-#[derive(Clone, Copy, PartialEq)]
-enum AccessReview {
-    Subject,
-    /// In the namespace of the request.
-    Local,
-    /// Of the user that asks.
-    OneSelf,
-}
+struct AccessReview(Whose);
 
 impl Hooks for AccessReview {
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
@@ -40,7 +33,7 @@ impl Hooks for AccessReview {
         match (resource.is_null(), other.is_null()) {
             (false, false) => {
                 let detail = "cannot be specified in combination with resourceAttributes";
-                errs.invalid(&path.child("nonResourceAttributes"), other, detail);
+                errs.invalid(&path.child("nonResourceAttributes"), shown_paths(other), detail);
             }
             (true, true) => {
                 let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
@@ -48,15 +41,21 @@ impl Hooks for AccessReview {
             }
             _ => {}
         }
-        if *self != AccessReview::OneSelf && spec["user"].is_empty() && spec["groups"].is_empty() {
+        if self.0 != Whose::Sender && spec["user"].is_empty() && spec["groups"].is_empty() {
             errs.invalid(&path.child("user"), "", "at least one of user or group must be specified");
         }
         validate_attributes(resource, &path.child("resourceAttributes"), errs);
-        if *self == AccessReview::Local {
+        if self.0 == Whose::NamedHere {
             validate_local(object, &path, errs);
         }
-        validate_metadata(object, *self == AccessReview::Local, errs);
+        validate_metadata(object, self.0 == Whose::NamedHere, errs);
     }
+}
+
+/// As Go prints its internal form.
+fn shown_paths(attributes: &Value) -> Shown {
+    let text = |key: &str| meta::json::to_string(&Value::from(attributes[key].str()));
+    Shown(format!("{{\"Path\":{},\"Verb\":{}}}", text("path"), text("verb")))
 }
 
 fn validate_local(object: &Value, path: &Path, errs: &mut ErrorList) {
@@ -68,7 +67,7 @@ fn validate_local(object: &Value, path: &Path, errs: &mut ErrorList) {
     }
     let other = &spec["nonResourceAttributes"];
     if !other.is_null() {
-        errs.invalid(&path.child("nonResourceAttributes"), other, "disallowed on this kind of request");
+        errs.invalid(&path.child("nonResourceAttributes"), shown_paths(other), "disallowed on this kind of request");
     }
 }
 

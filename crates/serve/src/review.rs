@@ -1,0 +1,143 @@
+//! Questions that are asked by creating an object: who am I, whose token is this, may I.
+
+use crate::authenticate::{Authenticators, Credentials};
+use crate::authorize::{Attributes, Decision, Target};
+use crate::listen::Peer;
+use crate::server::Server;
+use crate::write::{self, Outcome, Write};
+use http::{HeaderMap, HeaderValue, header};
+use meta::time::Timestamp;
+use meta::{Map, Result, Status, Str, Value, value};
+use resource::{Review, User, Whose};
+
+/// For whom tokens are good, unless flags say otherwise.
+const AUDIENCE: &str = "https://kubernetes.default.svc";
+
+/// The review with its answer in `status`. It passes mutating admission like what is stored.
+pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Outcome> {
+    let mut object = write::begin(server, write)?.propose()?.mutate()?.into_question()?;
+    match review {
+        Review::Sender => {
+            object = bare(&object);
+            object.entry("metadata").set("creationTimestamp", Timestamp::now().to_rfc3339());
+            object.set("status", value!({"userInfo": (user_info(&write.user))}));
+        }
+        Review::Token => {
+            let status = token(server, &object["spec"]).await?;
+            object.set("status", status);
+        }
+        Review::Access(whose) => {
+            let status = access(server, write, whose, &object).await?;
+            object.set("status", status);
+        }
+        Review::Rules => {
+            let namespace = object["spec"]["namespace"].str();
+            if namespace.is_empty() {
+                return Err(Status::bad_request("no namespace on request"));
+            }
+            let rules = server.authorizers.rules(&write.user, namespace);
+            object = bare(&object);
+            object.set("spec", Value::object());
+            object.set("status", rules);
+        }
+    }
+    Ok(Outcome { code: 201, object, deleted: false, warnings: Vec::new() })
+}
+
+/// A new object of the same kind: upstream does not give back what was sent.
+fn bare(object: &Value) -> Value {
+    value!({"apiVersion": (&object["apiVersion"]), "kind": (&object["kind"]), "metadata": {}})
+}
+
+fn user_info(user: &User) -> Value {
+    let mut info = Map::new();
+    for (key, text) in [("username", &user.name), ("uid", &user.uid)] {
+        if !text.is_empty() {
+            info.insert(key, text);
+        }
+    }
+    let list = |texts: &[Str]| texts.iter().map(Value::from).collect::<Vec<Value>>();
+    if !user.groups.is_empty() {
+        info.insert("groups", list(&user.groups));
+    }
+    if !user.extra.is_empty() {
+        let extra = user.extra.iter().map(|(key, values)| (key.clone(), Value::Array(list(values))));
+        info.insert("extra", extra.collect::<Map>());
+    }
+    Value::Object(info)
+}
+
+async fn token(server: &Server, spec: &Value) -> Result<Value> {
+    let token = spec["token"].str();
+    if token.is_empty() {
+        return Err(Status::bad_request("token is required for TokenReview in authentication"));
+    }
+    let wanted = spec["audiences"].items();
+    let meant = wanted.is_empty() || wanted.iter().any(|audience| audience.str() == AUDIENCE);
+    match owner(server, token).await {
+        Some(user) if meant => Ok(value!({"authenticated": true, "user": (user_info(&user)), "audiences": [AUDIENCE]})),
+        _ => Ok(value!({"user": {}, "error": "invalid bearer token"})),
+    }
+}
+
+/// Whose token this is: asked as if a request had brought nothing else.
+async fn owner(server: &Server, token: &str) -> Option<User> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).ok()?);
+    let credentials = Credentials { headers: &headers, peer: &Peer::default(), path: "" };
+    let named = Authenticators { ordered: server.authenticators.ordered.clone(), anonymous: false };
+    let authenticated = named.authenticate(&credentials).await.ok()?;
+    Some(User::clone(authenticated.user()))
+}
+
+async fn access(server: &Server, write: &Write, whose: Whose, object: &Value) -> Result<Value> {
+    let spec = &object["spec"];
+    let user = if whose == Whose::Sender { User::clone(&write.user) } else { named_user(spec) };
+    let resource = &spec["resourceAttributes"];
+    let (fields, mut errors) = auth::review::selected_fields(resource);
+    let text = |key: &str| resource[key].str();
+    let target = Target {
+        group: text("group"),
+        version: text("version"),
+        resource: text("resource"),
+        subresource: text("subresource"),
+        namespace: text("namespace"),
+        name: text("name"),
+    };
+    let paths = &spec["nonResourceAttributes"];
+    let asked = if paths.is_null() { resource } else { paths };
+    let attributes = Attributes {
+        user: &user,
+        verb: asked["verb"].str(),
+        path: paths["path"].str(),
+        resource: paths.is_null().then_some(target),
+        fields: &fields,
+    };
+    let (allowed, denied, reason) = match server.authorizers.decide(&attributes).await {
+        Decision::Allow(reason) => (true, false, reason),
+        Decision::Deny(reason) => (false, true, reason),
+        Decision::NoOpinion(reason) => (false, false, reason),
+    };
+    let mut status = value!({"allowed": allowed});
+    if denied {
+        status.set("denied", true);
+    }
+    if !reason.is_empty() {
+        status.set("reason", reason);
+    }
+    errors.dedup();
+    if !errors.is_empty() {
+        status.set("evaluationError", errors.join(", "));
+    }
+    Ok(status)
+}
+
+fn named_user(spec: &Value) -> User {
+    let list = |value: &Value| value.items().iter().map(|v| Str::from(v.str())).collect::<Vec<Str>>();
+    User {
+        name: spec["user"].str().into(),
+        uid: spec["uid"].str().into(),
+        groups: list(&spec["groups"]),
+        extra: spec["extra"].entries().map(|(key, values)| (key.into(), list(values))).collect(),
+    }
+}
