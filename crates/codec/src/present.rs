@@ -3,45 +3,48 @@
 use meta::{Map, Value};
 use schema::Type;
 
-/// Structs with more fields than this (custom resources' only) take a slower road.
-const FIELDS_MAX: usize = 128;
+/// Structs with more fields than this, and objects with more entries than a byte counts, take a slower road.
+const FIELDS_MAX: usize = 64;
 
 /// The entries of a map by field index, and those that are no field.
 pub(crate) struct Present<'v> {
-    by_field: [Option<&'v Value>; FIELDS_MAX],
-    /// For types with more than [`FIELDS_MAX`] fields.
-    rest: Vec<Option<&'v Value>>,
+    map: &'v Map,
+    /// One more than the position of the entry; 0 where there is none.
+    positions: [u8; FIELDS_MAX],
+    /// Used instead when there are more fields or entries than fit.
+    many: Vec<u32>,
     /// Entries of no declared field, in key order.
     pub(crate) others: Vec<(&'v str, &'v Value)>,
 }
 
 impl<'v> Present<'v> {
     pub(crate) fn new(ty: &Type, map: &'v Map) -> Present<'v> {
-        let rest = if ty.fields.len() > FIELDS_MAX { vec![None; ty.fields.len()] } else { Vec::new() };
-        let mut present = Present { by_field: [None; FIELDS_MAX], rest, others: Vec::new() };
-        // Keys and names are both sorted: each search begins where the last one ended.
-        let mut names = ty.by_name.as_slice();
-        for (key, value) in map.iter() {
-            let name = |i: &u16| ty.fields.get(usize::from(*i)).map_or("", |f| f.name.as_str());
-            let skipped = names.partition_point(|i| name(i) < key);
-            names = names.get(skipped..).unwrap_or(&[]);
-            match names.first() {
-                Some(i) if name(i) == key => present.set(usize::from(*i), value),
-                _ => present.others.push((key, value)),
+        let fits = ty.fields.len() <= FIELDS_MAX && map.len() < usize::from(u8::MAX);
+        let many = if fits { Vec::new() } else { vec![0; ty.fields.len()] };
+        let mut present = Present { map, positions: [0; FIELDS_MAX], many, others: Vec::new() };
+        for (position, (key, value)) in map.iter().enumerate() {
+            match ty.field_index(key) {
+                Some(index) => present.set(index, position + 1),
+                None => present.others.push((key, value)),
             }
         }
         present
     }
 
-    fn set(&mut self, index: usize, value: &'v Value) {
-        let slots = if self.rest.is_empty() { &mut self.by_field[..] } else { &mut self.rest[..] };
-        if let Some(slot) = slots.get_mut(index) {
-            *slot = Some(value);
+    fn set(&mut self, index: usize, position: usize) {
+        if let Some(slot) = self.many.get_mut(index) {
+            *slot = position as u32;
+        } else if let Some(slot) = self.positions.get_mut(index) {
+            *slot = position as u8;
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<&'v Value> {
-        let slots = if self.rest.is_empty() { &self.by_field[..] } else { &self.rest[..] };
-        slots.get(index).copied().flatten()
+        let position = match self.many.is_empty() {
+            true => self.positions.get(index).copied().map_or(0, usize::from),
+            false => self.many.get(index).copied().map_or(0, |p| p as usize),
+        };
+        self.map.entry_at(position.checked_sub(1)?).map(|(_, value)| value)
     }
 }

@@ -4,6 +4,7 @@
 use meta::json::{Lexer, Place, SyntaxError, Token};
 use meta::{Map, Str, Value};
 use std::borrow::Cow;
+use std::ops::Deref;
 
 /// A sequence of JSON tokens, read value by value.
 pub(crate) trait Source {
@@ -16,7 +17,7 @@ pub(crate) trait Source {
     /// Enters an array or object.
     fn open(&mut self) -> Result<(), SyntaxError>;
     /// The next key of the object that was entered last.
-    fn key(&mut self, first: bool) -> Result<Option<Cow<'_, str>>, SyntaxError>;
+    fn key(&mut self, first: bool) -> Result<Option<Key<'_>>, SyntaxError>;
     /// Whether the array that was entered last has another item.
     fn item(&mut self, first: bool) -> Result<bool, SyntaxError>;
     /// Consumes any value; paths of duplicate keys within it are added to `duplicates`.
@@ -24,6 +25,32 @@ pub(crate) trait Source {
     fn skip(&mut self) -> Result<(), SyntaxError>;
     /// Checks that nothing follows.
     fn end(&mut self) -> Result<(), SyntaxError>;
+}
+
+/// A key as it was written, or as it is held.
+pub(crate) enum Key<'a> {
+    Text(Cow<'a, str>),
+    Held(Str),
+}
+
+impl Deref for Key<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Key::Text(text) => text,
+            Key::Held(text) => text,
+        }
+    }
+}
+
+impl From<Key<'_>> for Str {
+    fn from(key: Key) -> Str {
+        match key {
+            Key::Text(text) => Str::from(text),
+            Key::Held(text) => text,
+        }
+    }
 }
 
 /// A number as it was written, or as it is held.
@@ -85,8 +112,8 @@ impl Source for Lexer<'_> {
         Lexer::open(self)
     }
 
-    fn key(&mut self, first: bool) -> Result<Option<Cow<'_, str>>, SyntaxError> {
-        Lexer::key(self, first)
+    fn key(&mut self, first: bool) -> Result<Option<Key<'_>>, SyntaxError> {
+        Ok(Lexer::key(self, first)?.map(Key::Text))
     }
 
     fn item(&mut self, first: bool) -> Result<bool, SyntaxError> {
@@ -166,7 +193,7 @@ impl Source for Tree {
         Ok(())
     }
 
-    fn key(&mut self, _: bool) -> Result<Option<Cow<'_, str>>, SyntaxError> {
+    fn key(&mut self, _: bool) -> Result<Option<Key<'_>>, SyntaxError> {
         let next = match self.open.last_mut() {
             Some(Opened::Object(entries)) => entries.next(),
             _ => None,
@@ -176,7 +203,7 @@ impl Source for Tree {
             return Ok(None);
         };
         self.current = value;
-        Ok(Some(Cow::Owned(key.into())))
+        Ok(Some(Key::Held(key)))
     }
 
     fn item(&mut self, _: bool) -> Result<bool, SyntaxError> {

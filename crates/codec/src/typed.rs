@@ -130,7 +130,8 @@ impl<'s, S: Source> Walk<'s, S> {
 
     /// Decodes a whole object.
     pub(crate) fn root(&mut self, id: TypeId) -> Result<Value, Abort> {
-        let value = self.value(&Shape::Object(id), &At::Root)?;
+        let mut value = Value::Null;
+        self.value(&Shape::Object(id), &At::Root, &mut value)?;
         self.source.end()?;
         Ok(if value.is_null() { zero(self.schema, &Shape::Object(id)) } else { value })
     }
@@ -146,11 +147,11 @@ impl<'s, S: Source> Walk<'s, S> {
 
     /// Skips a value of the wrong type and keeps the error when it is the first. The value stays unset.
     #[cold]
-    fn wrong(&mut self, token: Token, shape: &Shape, at: &At) -> Result<Value, Abort> {
+    fn wrong(&mut self, token: Token, shape: &Shape, at: &At) -> Result<(), Abort> {
         let found = token_name(token);
         self.source.skip()?;
         self.type_error(found, shape, at);
-        Ok(Value::Null)
+        Ok(())
     }
 
     fn type_error(&mut self, found: &str, shape: &Shape, at: &At) {
@@ -160,60 +161,60 @@ impl<'s, S: Source> Walk<'s, S> {
         }
     }
 
-    /// One value of a shape. [`Value::Null`] is what null, and what is wrong, leave: unset.
-    fn value(&mut self, shape: &Shape, at: &At) -> Result<Value, Abort> {
+    /// One value of a shape, into a place that holds null: which stays there for null, and for what is wrong. Values are built where they
+    /// stay, since moving them costs more than reading them.
+    fn value(&mut self, shape: &Shape, at: &At, slot: &mut Value) -> Result<(), Abort> {
         let token = self.source.peek()?;
         match (shape, token) {
-            (Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any, _) => self.any(at),
-            (Shape::SchemaOr { object, other }, _) => self.schema_or(*object, *other, token, at),
-            (Shape::IntOrString, _) => self.int_or_string(token, at),
-            (_, Token::Null) => {
-                self.source.literal(token)?;
-                Ok(Value::Null)
-            }
-            (Shape::Quantity, _) => self.quantity(token),
-            (Shape::Time | Shape::MicroTime | Shape::Duration, _) => self.time(shape, token, at),
-            (Shape::String, Token::String) => Ok(Value::String(self.source.string()?)),
-            (Shape::Bytes, Token::String) => match scalar::bytes(self.source.string()?) {
-                Ok(text) => Ok(Value::String(text)),
-                Err(error) => {
-                    self.saved.get_or_insert(error);
-                    Ok(Value::Null)
-                }
-            },
+            (Shape::String, Token::String) => *slot = Value::String(self.source.string()?),
+            (Shape::Object(id), Token::Object) => self.object(self.schema.ty(*id), at, slot)?,
+            (Shape::List(item), Token::Array) => self.list(item, at, slot)?,
+            (Shape::Map(item), Token::Object) => self.map(item, at, slot)?,
+            (Shape::Int32 | Shape::Int64, Token::Number) => self.int(shape, at, slot)?,
             (Shape::Bool, Token::Bool(b)) => {
                 self.source.literal(token)?;
-                Ok(Value::Bool(b))
+                *slot = Value::Bool(b);
             }
-            (Shape::Int32 | Shape::Int64, Token::Number) => self.int(shape, at),
-            (Shape::Float64, Token::Number) => self.float(at),
-            (Shape::Object(id), Token::Object) => self.object(self.schema.ty(*id), at),
-            (Shape::List(item), Token::Array) => self.list(item, at),
-            (Shape::Map(item), Token::Object) => self.map(item, at),
-            _ if !matches!(shape, Shape::Object(id) if *id == self.metadata) && at.is_custom() => self.any(at),
-            _ => self.wrong(token, shape, at),
+            (Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any, _) => *slot = self.any(at)?,
+            (Shape::SchemaOr { object, other }, _) => self.schema_or(*object, *other, token, at, slot)?,
+            (Shape::IntOrString, _) => *slot = self.int_or_string(token, at)?,
+            (_, Token::Null) => self.source.literal(token)?,
+            (Shape::Quantity, _) => *slot = self.quantity(token)?,
+            (Shape::Time | Shape::MicroTime | Shape::Duration, _) => *slot = self.time(shape, token, at)?,
+            (Shape::Bytes, Token::String) => match scalar::bytes(self.source.string()?) {
+                Ok(text) => *slot = Value::String(text),
+                Err(error) => drop(self.saved.get_or_insert(error)),
+            },
+            (Shape::Float64, Token::Number) => self.float(at, slot)?,
+            _ if !matches!(shape, Shape::Object(id) if *id == self.metadata) && at.is_custom() => {
+                *slot = self.any(at)?
+            }
+            _ => self.wrong(token, shape, at)?,
         }
+        Ok(())
     }
 
-    fn int(&mut self, shape: &Shape, at: &At) -> Result<Value, Abort> {
+    fn int(&mut self, shape: &Shape, at: &At, slot: &mut Value) -> Result<(), Abort> {
         let number = self.source.number()?;
         let fits = |n: &i64| *shape == Shape::Int64 || i32::try_from(*n).is_ok();
         if let Some(n) = number.int().filter(fits) {
-            return Ok(Value::Int(n));
+            *slot = Value::Int(n);
+            return Ok(());
         }
         let found = format!("number {}", number.text());
         self.type_error(&found, shape, at);
-        Ok(Value::Null)
+        Ok(())
     }
 
-    fn float(&mut self, at: &At) -> Result<Value, Abort> {
+    fn float(&mut self, at: &At, slot: &mut Value) -> Result<(), Abort> {
         let number = self.source.number()?;
         if let Some(n) = number.float() {
-            return Ok(Value::Float(n));
+            *slot = Value::Float(n);
+            return Ok(());
         }
         let found = format!("number {}", number.text());
         self.type_error(&found, &Shape::Float64, at);
-        Ok(Value::Null)
+        Ok(())
     }
 
     fn any(&mut self, at: &At) -> Result<Value, Abort> {
@@ -273,89 +274,105 @@ impl<'s, S: Source> Walk<'s, S> {
     }
 
     /// A schema, or what may stand for one. Upstream reads it with its own unmarshaler, which is not strict.
-    fn schema_or(&mut self, object: TypeId, other: SchemaOther, token: Token, at: &At) -> Result<Value, Abort> {
+    fn schema_or(
+        &mut self,
+        object: TypeId,
+        other: SchemaOther,
+        token: Token,
+        at: &At,
+        slot: &mut Value,
+    ) -> Result<(), Abort> {
         let ty = self.schema.ty(object);
         let inner = At::Foreign(at);
         let outer = (self.saved.take(), std::mem::replace(&mut self.lax, true));
-        let value = match (other, token) {
-            (_, Token::Object) => self.object(ty, &inner)?,
+        match (other, token) {
+            (_, Token::Object) => self.object(ty, &inner, slot)?,
             (SchemaOther::Bool, Token::Bool(b)) => {
                 self.source.literal(token)?;
-                Value::Bool(b)
+                *slot = Value::Bool(b);
             }
-            (SchemaOther::Bool, Token::Null) => {
-                self.source.literal(token)?;
-                Value::Null
-            }
+            (SchemaOther::Bool, Token::Null) => self.source.literal(token)?,
             (SchemaOther::Bool, _) => return Err(Abort::Value("boolean or JSON schema expected".to_string())),
-            (SchemaOther::SchemaArray, Token::Array) => self.list(&Shape::Object(object), &inner)?,
-            (SchemaOther::StringArray, Token::Array) => self.list(&Shape::String, &inner)?,
-            _ => {
-                self.source.skip()?;
-                Value::Null
-            }
-        };
+            (SchemaOther::SchemaArray, Token::Array) => self.list(&Shape::Object(object), &inner, slot)?,
+            (SchemaOther::StringArray, Token::Array) => self.list(&Shape::String, &inner, slot)?,
+            _ => self.source.skip()?,
+        }
         if let Some(error) = self.saved.take() {
             return Err(Abort::Value(error));
         }
         (self.saved, self.lax) = outer;
-        Ok(value)
+        Ok(())
     }
 
-    fn list(&mut self, item: &Shape, at: &At) -> Result<Value, Abort> {
+    fn list(&mut self, shape: &Shape, at: &At, slot: &mut Value) -> Result<(), Abort> {
         self.source.open()?;
         let mut items = Vec::new();
         while self.source.item(items.is_empty())? {
-            let value = self.value(item, &At::Index(at, items.len()))?;
-            items.push(if value.is_null() && !at.is_custom() { zero(self.schema, item) } else { value });
+            let place = At::Index(at, items.len());
+            items.push(Value::Null);
+            let Some(item) = items.last_mut() else { break };
+            self.value(shape, &place, item)?;
+            if item.is_null() && !at.is_custom() {
+                *item = zero(self.schema, shape);
+            }
         }
-        Ok(Value::Array(items))
+        *slot = Value::Array(items);
+        Ok(())
     }
 
-    fn map(&mut self, item: &Shape, at: &At) -> Result<Value, Abort> {
+    fn map(&mut self, shape: &Shape, at: &At, slot: &mut Value) -> Result<(), Abort> {
         self.source.open()?;
         let mut entries: Vec<(Str, Value)> = Vec::new();
         while let Some(key) = self.source.key(entries.is_empty())? {
-            let key = Str::from(key);
-            let value = self.value(item, &At::Key(at, &key))?;
-            entries.push((key, if value.is_null() && !at.is_custom() { zero(self.schema, item) } else { value }));
+            entries.push((Str::from(key), Value::Null));
+            let Some((key, item)) = entries.last_mut() else { break };
+            self.value(shape, &At::Key(at, key), item)?;
+            if item.is_null() && !at.is_custom() {
+                *item = zero(self.schema, shape);
+            }
         }
         let (map, repeated) = Map::from_entries(entries);
         for key in repeated {
             self.report("duplicate", &At::Key(at, &key));
         }
-        Ok(Value::Object(map))
+        *slot = Value::Object(map);
+        Ok(())
     }
 
-    fn object(&mut self, ty: &Type, at: &At) -> Result<Value, Abort> {
+    fn object(&mut self, ty: &Type, at: &At, slot: &mut Value) -> Result<(), Abort> {
         self.source.open()?;
         let mut entries: Vec<(Str, Value)> = Vec::with_capacity(ty.fields.len().min(8));
         let (mut seen, mut first) = (0_u128, true);
         while let Some(key) = self.source.key(first)? {
             first = false;
-            let Some((index, field)) = find(ty, &key) else {
+            let Some(index) = ty.field_index(&key) else {
                 let key = Str::from(key);
                 self.unknown(ty, key, at, &mut entries)?;
                 continue;
             };
-            drop(key);
+            let Some(field) = ty.fields.get(index) else { continue };
             let place = At::Field(at, ty, field);
             let bit = 1_u128.checked_shl(index as u32).unwrap_or(0);
+            let mut before = Value::Null;
             if seen & bit != 0 {
                 self.report("duplicate", &place);
-            }
-            let value = self.value(&field.shape, &place)?;
-            if seen & bit != 0 {
-                let before = entries.iter().position(|(name, _)| *name == field.name);
-                let before = before.map(|i| entries.remove(i).1).unwrap_or_default();
-                entries.extend(settle(self.schema, field, merge(before, value)).map(|v| (field.name.clone(), v)));
-                continue;
+                let position = entries.iter().position(|(name, _)| *name == field.name);
+                before = position.map(|i| entries.remove(i).1).unwrap_or_default();
             }
             seen |= bit;
-            entries.extend(settle(self.schema, field, value).map(|v| (field.name.clone(), v)));
+            entries.push((field.name.clone(), Value::Null));
+            let Some((_, value)) = entries.last_mut() else { break };
+            self.value(&field.shape, &place, value)?;
+            if !before.is_null() {
+                *value = merge(before, std::mem::take(value));
+            }
+            if !settle(self.schema, field, value) {
+                entries.pop();
+            }
         }
         fill(self.schema, ty, seen, &mut entries);
-        Ok(Value::Object(Map::from_entries(entries).0))
+        *slot = Value::Object(Map::from_entries(entries).0);
+        Ok(())
     }
 
     /// A field that the type does not have: kept or dropped, and reported.
@@ -368,14 +385,6 @@ impl<'s, S: Source> Walk<'s, S> {
         self.report("unknown", &At::Key(at, &key));
         Ok(self.source.skip()?)
     }
-}
-
-/// The index and field with a JSON name; names are compared exactly, unlike Go's own decoder.
-fn find<'t>(ty: &'t Type, name: &str) -> Option<(usize, &'t Field)> {
-    let of = |i: &u16| ty.fields.get(usize::from(*i)).map_or("", |f| f.name.as_str());
-    let at = ty.by_name.binary_search_by(|i| of(i).cmp(name)).ok()?;
-    let index = usize::from(*ty.by_name.get(at)?);
-    ty.fields.get(index).map(|field| (index, field))
 }
 
 /// What a field holds after it was set twice: Go decodes the second value into the first one's struct or map.

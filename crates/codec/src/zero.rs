@@ -24,9 +24,11 @@ pub(crate) fn zero(schema: &Schema, shape: &Shape) -> Value {
 
 /// The fields that a struct has even when they were not set. `seen` has a bit per field that was.
 pub(crate) fn fill(schema: &Schema, ty: &Type, seen: u128, entries: &mut Vec<(Str, Value)>) {
-    for (i, field) in ty.fields.iter().enumerate() {
-        let missing = i >= 128 || seen & (1 << i) == 0;
-        if missing && matches!(field.presence, Presence::Always | Presence::Nullable) {
+    for &index in &ty.always {
+        let bit = 1_u128.checked_shl(index.into()).unwrap_or(0);
+        if seen & bit == 0
+            && let Some(field) = ty.fields.get(usize::from(index))
+        {
             entries.push((field.name.clone(), unset(schema, field)));
         }
     }
@@ -39,21 +41,23 @@ fn unset(schema: &Schema, field: &Field) -> Value {
     }
 }
 
-/// The value as the field holds it: `None` when Go leaves it out. Null means unset, unless the field is `nullable`.
-pub(crate) fn settle(schema: &Schema, field: &Field, value: Value) -> Option<Value> {
-    match (field.presence, &value) {
-        (_, Value::Null) if field.nullable || is_custom(field) => Some(value),
-        (Presence::Pointer | Presence::OmitEmpty, Value::Null) => None,
-        (Presence::Always | Presence::Nullable, Value::Null) => Some(unset(schema, field)),
-        (Presence::OmitEmpty, _) if is_zero(&value, &field.shape) => None,
-        // protobuf cannot tell an empty list from none, so that storage makes them the same.
-        (Presence::Always, Value::Array(items)) if items.is_empty() && in_protobuf(field) => Some(Value::Null),
-        (Presence::Always, Value::Object(map)) if map.is_empty() && in_protobuf(field) => match field.shape {
-            Shape::Map(_) => Some(Value::Null),
-            _ => Some(value),
-        },
-        _ => Some(value),
+/// Makes a value what the field holds; false when Go leaves it out. Null means unset, unless the field is `nullable`.
+pub(crate) fn settle(schema: &Schema, field: &Field, value: &mut Value) -> bool {
+    match (field.presence, &*value) {
+        (_, Value::Null) if field.nullable || is_custom(field) => {}
+        (Presence::Pointer | Presence::OmitEmpty, Value::Null) => return false,
+        (Presence::Always | Presence::Nullable, Value::Null) => *value = unset(schema, field),
+        (Presence::OmitEmpty, _) => return !is_zero(value, &field.shape),
+        // protobuf cannot tell an empty list or map from none, so that storage makes them the same.
+        (Presence::Always, Value::Array(items)) if items.is_empty() && in_protobuf(field) => *value = Value::Null,
+        (Presence::Always, Value::Object(map)) if map.is_empty() && in_protobuf(field) => {
+            if matches!(field.shape, Shape::Map(_)) {
+                *value = Value::Null;
+            }
+        }
+        _ => {}
     }
+    true
 }
 
 fn in_protobuf(field: &Field) -> bool {

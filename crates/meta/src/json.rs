@@ -133,6 +133,9 @@ pub fn write_string(s: &str, out: &mut Vec<u8>) {
 /// Appends UTF-8 text with what JSON strings escape escaped.
 pub fn write_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
+    if !bytes.iter().any(|b| ESCAPES[usize::from(*b)] != 0 || *b == 0xe2) {
+        return out.extend_from_slice(bytes);
+    }
     let mut done = 0;
     for (i, &byte) in bytes.iter().enumerate() {
         let escape = ESCAPES[byte as usize];
@@ -291,25 +294,33 @@ impl<'a> Lexer<'a> {
 
     /// Consumes a string and returns its content, unescaped.
     pub fn string(&mut self) -> Result<Cow<'a, str>, SyntaxError> {
-        let raw = self.raw_string()?;
-        Ok(if raw.as_bytes().contains(&b'\\') { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) })
+        let (raw, escaped) = self.between_quotes()?;
+        Ok(if escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) })
     }
 
     /// Consumes a string and returns what is between its quotes, still escaped.
     pub fn raw_string(&mut self) -> Result<&'a str, SyntaxError> {
+        self.between_quotes().map(|(raw, _)| raw)
+    }
+
+    /// What is between quotes, and whether a backslash is in it.
+    fn between_quotes(&mut self) -> Result<(&'a str, bool), SyntaxError> {
         self.at += 1;
         let start = self.at;
         let bytes = self.text.as_bytes();
+        let mut escaped = false;
         loop {
-            let rest = bytes.get(self.at..).unwrap_or(&[]);
-            self.at += rest.iter().take_while(|b| !matches!(**b, b'"' | b'\\' | 0..0x20)).count();
+            self.at += plain_bytes(bytes.get(self.at..).unwrap_or(&[]));
             match self.byte() {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or("");
                     self.at += 1;
-                    return Ok(raw);
+                    return Ok((raw, escaped));
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
                 _ => return Err(self.unexpected("in string literal")),
             }
         }
@@ -424,39 +435,74 @@ impl<'a> Lexer<'a> {
 
     /// Consumes one value of any kind. Duplicate keys are added to `duplicates` with their path, which begins at `parent`.
     pub fn value(&mut self, parent: &Place, duplicates: &mut Vec<String>) -> Result<Value, SyntaxError> {
-        Ok(match self.peek()? {
-            Token::Null => {
-                self.literal(Token::Null)?;
-                Value::Null
-            }
+        let mut value = Value::Null;
+        self.value_into(&mut value, parent, duplicates)?;
+        Ok(value)
+    }
+
+    /// As [`Lexer::value`], into a place that holds null: values are built where they stay, since moving them costs more than reading them.
+    fn value_into(
+        &mut self,
+        slot: &mut Value,
+        parent: &Place,
+        duplicates: &mut Vec<String>,
+    ) -> Result<(), SyntaxError> {
+        match self.peek()? {
+            Token::Null => self.literal(Token::Null)?,
             Token::Bool(b) => {
                 self.literal(Token::Bool(b))?;
-                Value::Bool(b)
+                *slot = Value::Bool(b);
             }
-            Token::Number => number_value(self.number()?)?,
-            Token::String => Value::String(Str::from(self.string()?)),
+            Token::Number => *slot = number_value(self.number()?)?,
+            Token::String => *slot = Value::String(Str::from(self.string()?)),
             Token::Array => {
                 self.open()?;
                 let mut items = Vec::new();
                 while self.item(items.is_empty())? {
-                    let item = self.value(&Place::Index(parent, items.len()), duplicates)?;
-                    items.push(item);
+                    let place = Place::Index(parent, items.len());
+                    items.push(Value::Null);
+                    if let Some(item) = items.last_mut() {
+                        self.value_into(item, &place, duplicates)?;
+                    }
                 }
-                Value::Array(items)
+                *slot = Value::Array(items);
             }
             Token::Object => {
                 self.open()?;
-                let mut entries = Vec::new();
+                let mut entries: Vec<(Str, Value)> = Vec::with_capacity(4);
                 while let Some(key) = self.key(entries.is_empty())? {
-                    let item = self.value(&Place::Key(parent, &key), duplicates)?;
-                    entries.push((Str::from(key), item));
+                    entries.push((Str::from(key), Value::Null));
+                    if let Some((key, item)) = entries.last_mut() {
+                        self.value_into(item, &Place::Key(parent, key), duplicates)?;
+                    }
                 }
                 let (map, repeated) = Map::from_entries(entries);
                 duplicates.extend(repeated.iter().map(|key| Place::Key(parent, key).to_string()));
-                Value::Object(map)
+                *slot = Value::Object(map);
             }
-        })
+        }
+        Ok(())
     }
+}
+
+/// How many bytes there are before the first quote, backslash or control character. Eight at a time.
+fn plain_bytes(bytes: &[u8]) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // A byte's high bit is set where the byte is zero (exact for the lowest such byte, which is all that counts).
+    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let mut done = 0;
+    for chunk in bytes.chunks_exact(8) {
+        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
+        let control = word.wrapping_sub(LOW * 0x20) & !word & HIGH;
+        let found = control | zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\')));
+        if found != 0 {
+            return done + (found.trailing_zeros() / 8) as usize;
+        }
+        done += 8;
+    }
+    let rest = bytes.get(done..).unwrap_or(&[]);
+    done + rest.iter().take_while(|b| !matches!(**b, b'"' | b'\\' | 0..0x20)).count()
 }
 
 /// The value of a number's text: integers that fit 64 bits are [`Value::Int`], all else is a float.

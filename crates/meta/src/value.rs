@@ -349,6 +349,11 @@ impl Map {
         self.entries.len()
     }
 
+    /// The entry at a position in key order.
+    pub fn entry_at(&self, index: usize) -> Option<(&str, &Value)> {
+        self.entries.get(index).map(|(key, value)| (key.as_str(), value))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -36,8 +36,12 @@ pub struct Type {
     pub fields: Vec<Field>,
     /// Indexes into `fields`, sorted by JSON name.
     pub by_name: Vec<u16>,
+    /// Indexes into `fields` by a hash of the JSON name, for [`Type::field_index`]; one more than the index, 0 for an empty slot.
+    pub by_hash: Vec<u16>,
     /// Indexes into `fields`, sorted by (inline, number): the order of protobuf output.
     pub by_number: Vec<u16>,
+    /// Indexes into `fields` of those that are there even when nobody set them ([`Presence::Always`], [`Presence::Nullable`]).
+    pub always: Vec<u16>,
     /// Server-side apply replaces the whole struct (`x-kubernetes-map-type: atomic`).
     pub atomic: bool,
     /// Fields that are not declared are kept (custom resources, `x-kubernetes-preserve-unknown-fields`).
@@ -212,15 +216,52 @@ impl Type {
         let mut numbers = names.clone();
         names.sort_by(|a, b| self.fields[*a as usize].name.cmp(&self.fields[*b as usize].name));
         numbers.sort_by(|a, b| self.fields[*a as usize].path().cmp(self.fields[*b as usize].path()));
+        let always = |i: &u16| {
+            let presence = self.fields.get(usize::from(*i)).map(|f| f.presence);
+            matches!(presence, Some(Presence::Always | Presence::Nullable))
+        };
+        self.always = (0..self.fields.len() as u16).filter(always).collect();
+        // At least twice as many slots as fields, a power of two: a name that is none meets an empty slot soon.
+        let slots = (names.len() * 2 + 1).next_power_of_two();
+        self.by_hash = vec![0; slots];
+        for (i, field) in self.fields.iter().enumerate() {
+            let mut slot = hash(&field.name) & (slots - 1);
+            while self.by_hash[slot] != 0 {
+                slot = (slot + 1) & (slots - 1);
+            }
+            self.by_hash[slot] = i as u16 + 1;
+        }
         self.by_name = names;
         self.by_number = numbers;
     }
 
     /// The field with a JSON name.
     pub fn field(&self, name: &str) -> Option<&Field> {
-        let at = self.by_name.binary_search_by(|i| self.fields[*i as usize].name.as_str().cmp(name)).ok()?;
-        self.fields.get(*self.by_name.get(at)? as usize)
+        self.fields.get(self.field_index(name)?)
     }
+
+    /// The position in `fields` of the field with a JSON name.
+    pub fn field_index(&self, name: &str) -> Option<usize> {
+        let mask = self.by_hash.len().checked_sub(1)?;
+        let mut slot = hash(name) & mask;
+        loop {
+            let index = usize::from(*self.by_hash.get(slot)?).checked_sub(1)?;
+            if self.fields.get(index)?.name == name {
+                return Some(index);
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+}
+
+/// Tells the names of one type apart by their length, beginning and end.
+fn hash(name: &str) -> usize {
+    let bytes = name.as_bytes();
+    let at = |i: usize| bytes.get(i).copied().map_or(0, usize::from);
+    let (middle, last) = (bytes.len() / 2, bytes.len().wrapping_sub(1));
+    let mixed =
+        at(0) | at(1) << 8 | at(middle) << 16 | at(last) << 24 | at(last.wrapping_sub(3)) << 32 | bytes.len() << 40;
+    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
 }
 
 impl Field {

@@ -21,25 +21,25 @@ struct Reader<'s> {
     depth: u32,
 }
 
-/// The members of a struct while its message is read.
+/// The members of a struct while its message is read, by field index.
 #[derive(Default)]
 struct Members {
-    entries: Vec<(Str, Value)>,
+    entries: Vec<(usize, Value)>,
     seen: u128,
 }
 
 impl Members {
     /// The slot of a field; null when it was not there yet.
-    fn slot(&mut self, index: usize, field: &Field) -> &mut Value {
+    fn slot(&mut self, index: usize) -> &mut Value {
         let bit = 1_u128.checked_shl(index as u32).unwrap_or(0);
         let at = match self.seen & bit {
             // Repeated fields come one after the other, so that the last entry is nearly always it.
             0 => None,
-            _ => self.entries.iter().rposition(|(name, _)| *name == field.name),
+            _ => self.entries.iter().rposition(|(known, _)| *known == index),
         };
         self.seen |= bit;
         let at = at.unwrap_or_else(|| {
-            self.entries.push((field.name.clone(), Value::Null));
+            self.entries.push((index, Value::Null));
             self.entries.len() - 1
         });
         &mut self.entries[at].1
@@ -50,10 +50,12 @@ impl Reader<'_> {
     fn message(&mut self, ty: &Type, bytes: &[u8]) -> Result<Value, String> {
         let mut members = Members::default();
         self.fields(ty, 0, bytes, &mut members)?;
-        let mut entries = Vec::with_capacity(members.entries.len());
-        for (name, value) in members.entries {
-            let field = ty.field(&name);
-            entries.extend(field.and_then(|f| settle(self.schema, f, value)).map(|v| (name, v)));
+        let mut entries = Vec::with_capacity(members.entries.len() + 1);
+        for (index, mut value) in members.entries {
+            let Some(field) = ty.fields.get(index) else { continue };
+            if settle(self.schema, field, &mut value) {
+                entries.push((field.name.clone(), value));
+            }
         }
         fill(self.schema, ty, members.seen, &mut entries);
         Ok(Value::Object(Map::from_entries(entries).0))
@@ -68,7 +70,7 @@ impl Reader<'_> {
         let mut targets = Targets::new(ty, inline);
         while let Some((number, value)) = fields.next()? {
             match targets.find(number) {
-                Target::Field(index, field) => self.member(field, value, members.slot(index, field))?,
+                Target::Field(index, field) => self.member(field, value, members.slot(index))?,
                 Target::Embed(inner) => self.fields(ty, inner, value.bytes(), members)?,
                 Target::Unknown => {}
             }
