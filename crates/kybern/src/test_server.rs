@@ -6,14 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
+use rustls::ClientConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serve::health::Health;
 use serve::listen::{Limits, Peer, Port, listen};
 use serve::{Body, Server};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::assemble::{self, Parts};
 use crate::boot::{self, Facts};
+use crate::definitions;
 use crate::flags::{Call, read};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
@@ -26,6 +31,8 @@ pub struct TestServer {
     options: Options,
     pki: Pki,
     stop: watch::Sender<bool>,
+    /// Serves what CustomResourceDefinitions define.
+    definitions: JoinHandle<()>,
 }
 
 impl TestServer {
@@ -59,8 +66,9 @@ impl TestServer {
             now: meta::time::Timestamp::now().to_rfc3339(),
         };
         boot::write(&server, &facts).await?;
+        let definitions = definitions::start(server.clone()).await;
         health.mark_booted();
-        Ok(TestServer { server, options, pki, stop })
+        Ok(TestServer { server, options, pki, stop, definitions })
     }
 
     /// One request with full rights, without a connection.
@@ -83,6 +91,18 @@ impl TestServer {
         Ok(address)
     }
 
+    /// An administrator's side of TLS, for clients that take rustls' settings.
+    pub fn client_tls(&self) -> Result<Arc<ClientConfig>, String> {
+        let identity = &self.pki.admin;
+        let certificates = CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<_, _>>();
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|why| why.to_string())?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|why| why.to_string())?.with_root_certificates(trust::roots(&self.pki.ca)?);
+        let config = builder.with_client_auth_cert(certificates.map_err(|why| why.to_string())?, key);
+        Ok(Arc::new(config.map_err(|why| why.to_string())?))
+    }
+
     /// The text of an administrator's kubeconfig for a port that this opens.
     pub async fn kubeconfig(&self) -> Result<String, String> {
         let address = self.open_port().await?;
@@ -93,6 +113,7 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        self.definitions.abort();
         self.stop.send_replace(true);
     }
 }
