@@ -84,6 +84,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         hooks: Arc::new(CustomHooks(rules)),
         convert,
         deprecation: deprecation(version, &group, &name, &kind),
+        acts: None,
         protobuf: false,
         group,
         kind,

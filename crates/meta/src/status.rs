@@ -245,10 +245,11 @@ impl Status {
         if self.reason != Reason::Unknown {
             v.set("reason", self.reason.as_str());
         }
-        if let Some(details) = &self.details {
+        if let Some(details) = self.details.as_ref().filter(|d| !self.success || **d != Box::default()) {
             v.set("details", details.to_value());
         }
-        if !self.success {
+        // only a success that is no plain 200 says its code
+        if !self.success || self.code != 200 {
             v.set("code", i64::from(self.code));
         }
         v

@@ -53,6 +53,7 @@ impl Descriptor {
             review: None,
             convert: None,
             deprecation: Str::default(),
+            acts: None,
             protobuf: true,
         }
     }
@@ -90,6 +91,12 @@ impl Descriptor {
     /// Objects are questions: only created, never stored.
     pub fn review(mut self, review: Review) -> Self {
         self.review = Some(review);
+        self.verbs(&[Verb::Create]).not_stored()
+    }
+
+    /// Nothing is stored: a create acts on another object.
+    pub fn acts(mut self, action: &'static dyn Action) -> Self {
+        self.acts = Some(action);
         self.verbs(&[Verb::Create]).not_stored()
     }
 

@@ -61,6 +61,8 @@ pub struct Descriptor {
     pub convert: Option<Arc<dyn Convert>>,
     /// `Warning: 299` text on every use of a deprecated version; "" otherwise.
     pub deprecation: Str,
+    /// A create acts on another object, and nothing is stored.
+    pub acts: Option<&'static dyn crate::Action>,
     /// May be listed under Accept: application/vnd.kubernetes.protobuf. False for custom resources.
     pub protobuf: bool,
 }
@@ -231,8 +233,10 @@ pub enum SubresourceKind {
     Part { strategy: Strategy, hooks: Arc<dyn Hooks> },
     /// autoscaling/v1 Scale over the parent; paths are dotted.
     Scale { spec_replicas: Str, status_replicas: Str, selector: ScaleSelector },
-    /// A create that acts on the parent: binding, eviction, token. The name selects the handler in `serve`'s list of actions.
-    Action(&'static str),
+    /// A create that acts on the parent: binding, eviction.
+    Action(&'static dyn crate::Action),
+    /// A create that makes a token for the parent, a service account.
+    Token,
     /// A byte stream to a node, pod or service: exec, attach, portforward, proxy, log.
     Connect(&'static dyn Connect),
 }

@@ -1,6 +1,7 @@
 //! What a resource is: a [`Descriptor`] (data) and its [`Hooks`] (what data cannot say).
 //! Built-in resources and custom resources are the same thing to everything that reads these.
 
+mod action;
 mod builtin;
 mod connect;
 mod context;
@@ -8,6 +9,7 @@ mod descriptor;
 mod hooks;
 pub mod rules;
 
+pub use action::{Acted, Action};
 pub use builtin::{ALL_VERBS, PART_VERBS};
 pub use connect::{Connect, Location, Stream, Target, Transport};
 pub use context::{Context, Reader, User};

@@ -118,6 +118,29 @@ fn is_scale(route: &Route) -> bool {
     route.part.as_ref().is_some_and(|part| matches!(part.does, SubresourceKind::Scale { .. }))
 }
 
+/// The body of an action: an object of a built-in kind, in its own version or one that is as good.
+pub fn body_of_kind(
+    route: &Route,
+    headers: &HeaderMap,
+    body: &[u8],
+    kind: &Gvk,
+    other_versions: &[&str],
+    validation: FieldValidation,
+) -> Result<(Value, Vec<String>)> {
+    let format = format_of(headers)?;
+    let schema = schema::builtin();
+    let Some(ty) = schema.kind(kind) else { return Err(Status::internal(format!("the schema has no {kind}"))) };
+    let said = kind_of(format, body).ok().map(|(api_version, _)| api_version);
+    let other = said.as_deref().and_then(|v| meta::gvk::split_api_version(v).1.into()).unwrap_or("");
+    let mut expected = kind.clone();
+    if other_versions.contains(&other) {
+        expected.version = other.into();
+    }
+    let (value, strict) = typed_object(route, &schema, format, body, &expected, ty)?;
+    let warnings = checked_strict(strict, validation, &expected)?;
+    Ok((value, warnings))
+}
+
 /// What strict decoding found as warnings, or as 400, as the client wishes.
 fn checked_strict(strict: Vec<String>, validation: FieldValidation, expected: &Gvk) -> Result<Vec<String>> {
     match validation {

@@ -18,14 +18,14 @@ use crate::route::{NoRoute, Route, check_document, is_below_group};
 use crate::scale::{self, ScaleChange};
 use crate::server::{Server, new_uid};
 use crate::write::{self, Attempted, Outcome, Write};
-use crate::{connect, read, review, watch as watching};
+use crate::{action, connect, read, review, watch as watching};
 use bytes::Bytes;
 use codec::negotiate::Offer;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
 use meta::{Reason, Result, Status, Str, Value};
-use resource::{SubresourceKind, User, Verb};
+use resource::{Action, SubresourceKind, User, Verb};
 use std::sync::Arc;
 
 const AUDIT_ID: &str = "audit-id";
@@ -127,8 +127,12 @@ impl ResourceRequest<'_> {
     async fn answer(&self, body: impl Future<Output = Result<Bytes>>) -> Result<Response<Body>> {
         match self.route.part.as_ref().map(|part| &part.does) {
             Some(SubresourceKind::Scale { .. }) if self.route.info.verb == "get" => return self.get_scale().await,
-            Some(SubresourceKind::Action(_)) => return Err(Status::resource_not_found()),
+            Some(SubresourceKind::Action(action)) => return self.act(*action, &body.await?).await,
+            Some(SubresourceKind::Token) => return Err(Status::resource_not_found()),
             _ => {}
+        }
+        if let Some(action) = self.route.descriptor().acts {
+            return self.act(action, &body.await?).await;
         }
         match self.route.info.verb {
             "get" => self.get().await,
@@ -218,6 +222,17 @@ impl ResourceRequest<'_> {
         }
         let info = PathInfo { verb: "create", ..self.route.info.clone() };
         authorize(self.server, self.authorized.authenticated.clone(), &info).await.map(drop)
+    }
+
+    /// A create that acts on another object.
+    async fn act(&self, action: &'static dyn Action, body: &Bytes) -> Result<Response<Body>> {
+        let user = self.authorized.authenticated.user();
+        let sent = (self.query, &self.head.headers, body);
+        let (call, warnings) = action::decode(self.server, &self.route, user, action, sent)?;
+        call.run().await?;
+        let mut response = answer::status(&self.form, &Status { code: 201, ..Status::success(Details::default()) });
+        answer::add_warnings(response.headers_mut(), &warnings);
+        Ok(response)
     }
 
     fn deletion(&self, name: &str, delete: &Delete) -> Write {

@@ -1,5 +1,6 @@
 //! The request path. Start reading at [`handle`].
 
+mod action;
 mod answer;
 pub mod authenticate;
 pub mod authorize;

@@ -614,7 +614,7 @@ impl Commit<'_> {
 }
 
 /// A write to another object as a step of the transaction; nothing for the delete of what is not there.
-fn side_op(server: &Server, resources: &crate::registry::Resources, write: &SideWrite) -> Result<Option<Op>> {
+pub fn side_op(server: &Server, resources: &crate::registry::Resources, write: &SideWrite) -> Result<Option<Op>> {
     let (SideWrite::Create { group, resource, namespace, name, .. }
     | SideWrite::Update { group, resource, namespace, name, .. }
     | SideWrite::Delete { group, resource, namespace, name }) = write;

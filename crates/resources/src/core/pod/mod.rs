@@ -2,10 +2,12 @@
 
 pub mod affinity;
 mod annotations;
+pub mod binding;
 pub mod claim;
 mod containers;
 mod defaults;
 mod env;
+mod eviction;
 mod image;
 pub mod internal;
 mod mounts;
@@ -113,12 +115,17 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .status(STATUS, status::Status)
         .part("ephemeralcontainers", PART_VERBS, PART, resize::EphemeralContainers)
         .part("resize", PART_VERBS, PART, resize::Resize)
-        .with_subresource("binding", Gvk::new("", "v1", "Binding"), &[Verb::Create], SubresourceKind::Action("binding"))
+        .with_subresource(
+            "binding",
+            Gvk::new("", "v1", "Binding"),
+            &[Verb::Create],
+            SubresourceKind::Action(&binding::Binding { is_legacy: false }),
+        )
         .with_subresource(
             "eviction",
             Gvk::new("policy", "v1", "Eviction"),
             &[Verb::Create],
-            SubresourceKind::Action("eviction"),
+            SubresourceKind::Action(&eviction::Eviction),
         )
 }
 
