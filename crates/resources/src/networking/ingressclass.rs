@@ -1,6 +1,6 @@
 //! IngressClass: which controller implements an Ingress.
 
-use crate::rules::immutable;
+use crate::rules::{domain_path, immutable};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
@@ -47,7 +47,7 @@ impl Hooks for IngressClass {
                 if controller.len() > CONTROLLER_LENGTH_MAX {
                     errs.too_long(&at, CONTROLLER_LENGTH_MAX);
                 }
-                validate_domain_prefixed_path(controller, &at, errs);
+                domain_path::validate(controller, &at, errs);
             }
         }
         validate_parameters(&object["spec"]["parameters"], &path.child("parameters"), errs);
@@ -57,19 +57,6 @@ impl Hooks for IngressClass {
         let path = Path::new("spec").child("controller");
         immutable::validate_text(&object["spec"]["controller"], &old["spec"]["controller"], &path, errs);
         self.validate(ctx, object, errs);
-    }
-}
-
-/// A subdomain, a slash and a path, not empty.
-fn validate_domain_prefixed_path(text: &str, path: &Path, errs: &mut ErrorList) {
-    let Some((host, rest)) = text.split_once('/').filter(|(host, rest)| !host.is_empty() && !rest.is_empty()) else {
-        errs.invalid(path, text, "must be a domain-prefixed path (such as \"acme.io/foo\")");
-        return;
-    };
-    errs.invalid_each(path, host, name::dns1123_subdomain(host));
-    if !rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&b)) {
-        let message = name::regex_error("Invalid path", r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+", &[]);
-        errs.invalid(path, rest, &message);
     }
 }
 

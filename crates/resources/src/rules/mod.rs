@@ -3,6 +3,7 @@
 pub mod base64;
 pub mod cidr;
 pub mod diff;
+pub mod domain_path;
 pub mod finalizer;
 pub mod immutable;
 pub mod ip;
