@@ -126,7 +126,11 @@ fn check_syntax(text: &str) -> Result<(), SyntaxError> {
 
 /// Decodes a tree as an object of a type, in key order.
 pub(crate) fn decode_tree(schema: &Schema, ty: TypeId, value: Value) -> Result<Decoded, DecodeError> {
-    finish(Walk::new(schema, Tree::new(value)), ty).map_err(|abort| match abort {
+    finish_tree(Walk::new(schema, Tree::new(value)), ty)
+}
+
+fn finish_tree(walk: Walk<Tree>, ty: TypeId) -> Result<Decoded, DecodeError> {
+    finish(walk, ty).map_err(|abort| match abort {
         Abort::Syntax(error) => DecodeError::body(error.to_string()),
         Abort::Value(error) => DecodeError::body(error),
     })
@@ -153,9 +157,18 @@ fn order_custom(strict: &mut [String]) {
 }
 
 /// Brings a tree into canonical form, as a decode of its JSON would; returns the strict findings. On an error the tree is
-/// lost. Also for what patches and hooks leave behind.
+/// lost. For what patches leave behind.
 pub fn canonicalise(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Vec<String>, DecodeError> {
     let decoded = decode_tree(schema, ty, std::mem::take(value))?;
+    *value = decoded.value;
+    Ok(decoded.strict)
+}
+
+/// The same for an object that is going to be stored: empty lists and maps that are always written become null.
+pub fn canonicalise_stored(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Vec<String>, DecodeError> {
+    let mut walk = Walk::new(schema, Tree::new(std::mem::take(value)));
+    walk.stored = true;
+    let decoded = finish_tree(walk, ty)?;
     *value = decoded.value;
     Ok(decoded.strict)
 }

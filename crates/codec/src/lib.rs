@@ -19,7 +19,7 @@ mod zero;
 
 pub use yaml::{Yaml, decode_yaml, encode_yaml, kind_of_yaml, parse_yaml};
 
-pub use decode::{DecodeError, Decoded, Stage, canonicalise, decode_json, kind_of_json};
+pub use decode::{DecodeError, Decoded, Stage, canonicalise, canonicalise_stored, decode_json, kind_of_json};
 pub use json::{encode_json, pretty};
 pub use jsonpath::JsonPath;
 pub use list::{

@@ -118,6 +118,9 @@ pub(crate) struct Walk<'s, S> {
     pub(crate) saved: Option<String>,
     /// Within a value whose own unmarshaler upstream is not strict.
     lax: bool,
+    /// An empty list or map that is always written becomes null, as storage makes it. What a client sends keeps it: it
+    /// says that the client sets the field.
+    pub(crate) stored: bool,
     /// The type of metadata: the one part of a custom resource that is decoded by its type.
     metadata: TypeId,
 }
@@ -125,7 +128,7 @@ pub(crate) struct Walk<'s, S> {
 impl<'s, S: Source> Walk<'s, S> {
     pub(crate) fn new(schema: &'s Schema, source: S) -> Walk<'s, S> {
         let metadata = schema.named(OBJECT_META).unwrap_or(TypeId(u32::MAX));
-        Walk { schema, source, strict: Vec::new(), saved: None, lax: false, metadata }
+        Walk { schema, source, strict: Vec::new(), saved: None, lax: false, stored: false, metadata }
     }
 
     /// Decodes a whole object.
@@ -366,7 +369,7 @@ impl<'s, S: Source> Walk<'s, S> {
             if !before.is_null() {
                 *value = merge(before, std::mem::take(value));
             }
-            if !settle(self.schema, field, value) {
+            if !settle(self.schema, field, value, self.stored) {
                 entries.pop();
             }
         }

@@ -42,15 +42,18 @@ fn unset(schema: &Schema, field: &Field) -> Value {
 }
 
 /// Makes a value what the field holds; false when Go leaves it out. Null means unset, unless the field is `nullable`.
-pub(crate) fn settle(schema: &Schema, field: &Field, value: &mut Value) -> bool {
+/// `stored`: as it will be once it was stored.
+pub(crate) fn settle(schema: &Schema, field: &Field, value: &mut Value, stored: bool) -> bool {
     match (field.presence, &*value) {
         (_, Value::Null) if field.nullable || is_custom(field) => {}
         (Presence::Pointer | Presence::OmitEmpty, Value::Null) => return false,
         (Presence::Always | Presence::Nullable, Value::Null) => *value = unset(schema, field),
         (Presence::OmitEmpty, _) => return !is_zero(value, &field.shape),
         // protobuf cannot tell an empty list or map from none, so that storage makes them the same.
-        (Presence::Always, Value::Array(items)) if items.is_empty() && in_protobuf(field) => *value = Value::Null,
-        (Presence::Always, Value::Object(map)) if map.is_empty() && in_protobuf(field) => {
+        (Presence::Always, Value::Array(items)) if stored && items.is_empty() && in_protobuf(field) => {
+            *value = Value::Null;
+        }
+        (Presence::Always, Value::Object(map)) if stored && map.is_empty() && in_protobuf(field) => {
             if matches!(field.shape, Shape::Map(_)) {
                 *value = Value::Null;
             }

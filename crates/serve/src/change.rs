@@ -76,7 +76,8 @@ fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
 /// The patched object in the storage version, and whether the patch clears the managers.
 fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<(Value, bool)> {
     let document = old_served(attempt, descriptor).unwrap_or_default();
-    let (served, clears) = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
+    let (mut served, clears) = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
+    rules::ensure_namespace(descriptor, &attempt.write.route.info.namespace, &mut served)?;
     decode::check_name(&attempt.write.route.info, &served)?;
     Ok((form::default_served(descriptor, served), clears))
 }
@@ -145,6 +146,7 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
     if attempt.creates() {
         rules::wipe_system_fields(&mut object);
     }
+    rules::ensure_namespace(descriptor, &write.route.info.namespace, &mut object)?;
     decode::check_name(&write.route.info, &object)?;
     Ok(object)
 }

@@ -302,7 +302,9 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
         let applied = codec::parse_yaml(body);
         let applied = applied
             .map_err(|why| Status::bad_request(format!("error decoding YAML: error converting YAML to JSON: {why}")))?;
-        match (applied.strict, options.field_validation) {
+        patch::managed::check_configuration(&applied.value)?;
+        let strict = applied.strict.map(|found| format!("error converting YAML to JSON: {found}"));
+        match (strict, options.field_validation) {
             (Some(found), FieldValidation::Strict) => {
                 return Err(Status::bad_request(format!("error strict decoding YAML: {found}")));
             }

@@ -48,7 +48,7 @@ pub fn encode_stored(descriptor: &Descriptor, object: &Value) -> Result<Bytes> {
 
 /// Brings an object in the storage version into canonical form after hooks or admission changed it.
 pub fn canonicalise_stored(descriptor: &Descriptor, object: &mut Value) -> Result<()> {
-    let found = codec::canonicalise(&descriptor.schema, descriptor.storage_type_id, object);
+    let found = codec::canonicalise_stored(&descriptor.schema, descriptor.storage_type_id, object);
     found.map(drop).map_err(|why| Status::internal(why.text))
 }
 

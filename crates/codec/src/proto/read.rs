@@ -53,7 +53,7 @@ impl Reader<'_> {
         let mut entries = Vec::with_capacity(members.entries.len() + 1);
         for (index, mut value) in members.entries {
             let Some(field) = ty.fields.get(index) else { continue };
-            if settle(self.schema, field, &mut value) {
+            if settle(self.schema, field, &mut value, true) {
                 entries.push((field.name.clone(), value));
             }
         }

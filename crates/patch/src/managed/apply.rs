@@ -46,6 +46,19 @@ pub fn apply(target: &Target, live: Option<&Value>, applied: &Value, manager: &s
     Ok(object)
 }
 
+/// Checks that the decoded body of an apply is an object at all.
+///
+/// # Errors
+/// 400 in the words of the Go decoder.
+pub fn check_configuration(applied: &Value) -> Result<()> {
+    if matches!(applied, Value::Object(_) | Value::Null) {
+        return Ok(());
+    }
+    let found = crate::json::go_json_kind(applied);
+    let text = "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+    Err(Status::bad_request(format!("{text} {found} into Go value of type map[string]interface {{}}")))
+}
+
 fn check_kind(target: &Target, applied: &Value) -> Result<()> {
     let gvk = meta::Gvk::from_api_version(applied["apiVersion"].str(), applied["kind"].str());
     if gvk != *target.gvk {

@@ -10,7 +10,7 @@ mod reset;
 mod scale;
 mod update;
 
-pub use apply::{apply, check_readable, unreadable};
+pub use apply::{apply, check_configuration, check_readable, unreadable};
 pub use entries::{clears, validate_entries};
 pub use reset::ResetFields;
 pub use scale::{entries_of_parent, entries_of_scale};
