@@ -87,7 +87,7 @@ impl Documents {
     pub fn openapi_v3_index(&self) -> Document {
         let source = self.source();
         let mut paths = Value::object();
-        for key in openapi::v3::keys(&source) {
+        for key in openapi::keys(&source) {
             let hash = openapi::v3::document(&source, &key, Form::Json)
                 .map(|bytes| document::etag(&bytes))
                 .unwrap_or_default();
@@ -109,10 +109,6 @@ impl Documents {
     }
 
     fn source(&self) -> openapi::Source<'_> {
-        openapi::Source {
-            descriptors: &self.descriptors,
-            groups: &self.groups,
-            descriptions: descriptions::Descriptions::load(),
-        }
+        openapi::Source::new(&self.descriptors, &self.groups)
     }
 }

@@ -157,7 +157,10 @@ fn making_times() {
     let time = |name: &str, make: &dyn Fn() -> usize| {
         let start = std::time::Instant::now();
         let bytes = make();
-        println!("{name}: {bytes} bytes in {:?}", start.elapsed());
+        let took = start.elapsed();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+        println!("{name}: {bytes} bytes in {took:?}; {peak}");
     };
     for _ in 0..3 {
         time("aggregated discovery", &|| documents.aggregated_groups().bytes.len());

@@ -11,9 +11,14 @@ mod paths;
 pub(crate) mod v2;
 pub(crate) mod v3;
 
+pub(crate) use paths::keys;
+
 use crate::descriptions::Descriptions;
 use crate::groups::Group;
+use parameters::Parameter;
 use resource::Descriptor;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the documents are made from.
@@ -21,6 +26,20 @@ pub(crate) struct Source<'a> {
     pub descriptors: &'a [Arc<Descriptor>],
     pub groups: &'a [Group],
     pub descriptions: Descriptions,
+    /// Made once: nearly every operation takes them.
+    options: RefCell<HashMap<&'static str, Vec<Parameter>>>,
+}
+
+impl<'a> Source<'a> {
+    pub fn new(descriptors: &'a [Arc<Descriptor>], groups: &'a [Group]) -> Source<'a> {
+        Source { descriptors, groups, descriptions: Descriptions::load(), options: RefCell::default() }
+    }
+
+    /// The query parameters that are the simple fields of one of meta/v1's options types, e.g. "ListOptions"; none for "".
+    fn options(&self, name: &'static str) -> Vec<Parameter> {
+        let mut known = self.options.borrow_mut();
+        known.entry(name).or_insert_with(|| parameters::options(&schema::builtin(), &self.descriptions, name)).clone()
+    }
 }
 
 /// How a document is written.

@@ -2,6 +2,7 @@
 
 use crate::descriptions::Descriptions;
 use schema::{Schema, Shape};
+use std::rc::Rc;
 
 /// A parameter in a path or query.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +12,8 @@ pub struct Parameter {
     pub place: &'static str,
     /// "string", "integer" or "boolean".
     pub kind: &'static str,
-    pub description: String,
+    /// Shared: some are long, and every list takes them.
+    pub description: Rc<str>,
 }
 
 impl Parameter {
@@ -55,7 +57,7 @@ pub fn fields(schema: &Schema, descriptions: &Descriptions, type_name: &str) -> 
     declared
         .filter_map(|f| {
             let described = descriptions.field(type_name, &f.name);
-            let description = described.or_else(|| newer(&f.name)).unwrap_or_default().to_string();
+            let description = described.or_else(|| newer(&f.name)).unwrap_or_default().into();
             Some(Parameter { name: f.name.to_string(), place: "query", kind: kind(&f.shape)?, description })
         })
         .collect()

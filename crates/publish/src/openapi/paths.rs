@@ -10,7 +10,7 @@ use resource::{Descriptor, Subresource, SubresourceKind, Verb};
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 
 /// The fixed paths under `/openapi/v3/{key}`, outside of any group version.
-pub fn fixed(key: &str) -> Option<Path> {
+fn fixed_path(key: &str) -> Option<Path> {
     let types = OBJECT_TYPES;
     let meta = |name: &str| Content::Definition(format!("{META}{name}"));
     let operation = match key {
@@ -55,16 +55,55 @@ pub fn fixed(key: &str) -> Option<Path> {
     Some(Path::new(format!("/{key}/"), vec![operation]))
 }
 
-/// The keys of [`fixed`].
-pub const FIXED: &[&str] = &[".well-known/openid-configuration", "api", "apis", "openid/v1/jwks", "version"];
+/// The keys of [`fixed_path`].
+const FIXED: &[&str] = &[".well-known/openid-configuration", "api", "apis", "openid/v1/jwks", "version"];
+
+/// The keys of all documents, in order: "api/v1", "apis/apps", "version", …
+pub fn keys(source: &Source) -> Vec<String> {
+    let mut keys: Vec<String> = FIXED.iter().map(|k| k.to_string()).collect();
+    for group in source.groups {
+        if has_document(source, &group.name) {
+            keys.push(format!("apis/{}", group.name));
+        }
+        let own =
+            |version: &&meta::Str| source.descriptors.iter().any(|d| d.group == group.name && d.version == **version);
+        let prefix = if group.name.is_empty() { "api".to_string() } else { format!("apis/{}", group.name) };
+        keys.extend(group.versions.iter().filter(own).map(|version| format!("{prefix}/{version}")));
+    }
+    keys.sort();
+    keys
+}
+
+/// The paths of a document's key; `None` when there is no such document.
+pub fn of(source: &Source, key: &str) -> Option<Vec<Path>> {
+    if let Some(path) = fixed_path(key) {
+        return Some(vec![path]);
+    }
+    if let Some((group, version)) = group_version(key) {
+        let known = source.groups.iter().find(|g| g.name == group)?;
+        known.versions.iter().find(|v| *v == version)?;
+        return Some(version_paths(source, group, version));
+    }
+    let group = key.strip_prefix("apis/").filter(|g| !g.is_empty())?;
+    has_document(source, group).then(|| vec![group_path(group)])
+}
+
+/// Group and version of "api/v1" or "apis/apps/v1".
+pub fn group_version(key: &str) -> Option<(&str, &str)> {
+    match key.split_once('/')? {
+        ("api", version) => Some(("", version)),
+        ("apis", rest) => rest.split_once('/').filter(|(group, _)| !group.is_empty()),
+        _ => None,
+    }
+}
 
 /// Whether a group has a path of its own: groups of custom resources only have not, nor has the core group.
-pub fn has_document(source: &Source, group: &str) -> bool {
+fn has_document(source: &Source, group: &str) -> bool {
     !group.is_empty() && source.descriptors.iter().any(|d| d.group == group && d.protobuf)
 }
 
 /// The path of a group's own document.
-pub fn group(name: &str) -> Path {
+fn group_path(name: &str) -> Path {
     let id = format!("get{}APIGroup", group_word(name));
     let response = Content::Definition(format!("{META}APIGroup"));
     let operation = Operation::document(&group_tag(name), &id, "get information of a group", OBJECT_TYPES, response);
@@ -72,7 +111,7 @@ pub fn group(name: &str) -> Path {
 }
 
 /// All paths of a group version.
-pub fn version(source: &Source, group: &str, version: &str) -> Vec<Path> {
+fn version_paths(source: &Source, group: &str, version: &str) -> Vec<Path> {
     let own = || source.descriptors.iter().filter(|d| d.group == group && d.version == version);
     let mut paths = Vec::new();
     if own().any(|d| d.protobuf) {
@@ -218,8 +257,8 @@ impl<'a> Writer<'a> {
         if self.d.protobuf { OBJECT_TYPES } else { CUSTOM_TYPES }
     }
 
-    fn options(&self, name: &str) -> Vec<Parameter> {
-        parameters::options(&schema::builtin(), &self.source.descriptions, name)
+    fn options(&self, name: &'static str) -> Vec<Parameter> {
+        self.source.options(name)
     }
 
     /// `pretty`, and the namespace of a namespaced resource.

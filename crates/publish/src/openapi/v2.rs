@@ -12,16 +12,18 @@ pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
     let builtin = schema::builtin();
     let mut shared = SharedParameters::default();
     let mut needed = Definitions::default();
-    let (mut paths, mut definitions, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, list) in all_paths(source) {
-        for path in &list {
-            needed.need_all(source, &builtin, path, (&key.0, &key.1));
-            form.add(2, &path.path, &write_path(path, &mut shared), gnostic::v2::path, &mut paths);
+    let (mut written, mut definitions, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
+    // One group version at a time, so that never all paths are in memory.
+    for key in paths::keys(source) {
+        let group_version = paths::group_version(&key).unwrap_or_default();
+        for path in paths::of(source, &key).unwrap_or_default() {
+            needed.need_all(source, &builtin, &path, group_version);
+            form.add(2, &path.path, &write_path(&path, &mut shared), gnostic::v2::path, &mut written);
         }
     }
     for (name, definition) in &needed.found {
-        let written = definition.write(Version::V2, &source.descriptions, MetaKinds::All);
-        form.add(1, name, &written, gnostic::v2::schema, &mut definitions);
+        let definition = definition.write(Version::V2, &source.descriptions, MetaKinds::All);
+        form.add(1, name, &definition, gnostic::v2::schema, &mut definitions);
     }
     for (name, parameter) in &shared.found {
         form.add(1, name, parameter, gnostic::v2::parameter, &mut parameters);
@@ -31,7 +33,7 @@ pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
     match form {
         Form::Protobuf => {
             gnostic::v2::head(&info(), &mut out);
-            gnostic::bytes(gnostic::v2::PATHS, &paths, &mut out);
+            gnostic::bytes(gnostic::v2::PATHS, &written, &mut out);
             gnostic::bytes(gnostic::v2::DEFINITIONS, &definitions, &mut out);
             gnostic::bytes(gnostic::v2::PARAMETERS, &parameters, &mut out);
             gnostic::v2::security(&security, &mut out);
@@ -39,7 +41,7 @@ pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
         Form::Json => {
             out.extend(b"{\"swagger\":\"2.0\",\"info\":");
             json::write(&info(), &mut out);
-            for (name, members) in [("paths", paths), ("definitions", definitions), ("parameters", parameters)] {
+            for (name, members) in [("paths", written), ("definitions", definitions), ("parameters", parameters)] {
                 out.extend(format!(",\"{name}\":{{").as_bytes());
                 out.extend(members);
                 out.push(b'}');
@@ -50,27 +52,6 @@ pub(crate) fn document(source: &Source, form: Form) -> Vec<u8> {
         }
     }
     out
-}
-
-/// All paths in order, in portions, each with its group and version ("" and "" for what belongs to none).
-fn all_paths(source: &Source) -> Vec<((String, String), Vec<Path>)> {
-    let none = || (String::new(), String::new());
-    let mut all: Vec<_> = paths::FIXED.iter().filter_map(|key| paths::fixed(key)).map(|p| (none(), vec![p])).collect();
-    for group in source.groups {
-        if paths::has_document(source, &group.name) {
-            all.push((none(), vec![paths::group(&group.name)]));
-        }
-        for version in &group.versions {
-            let key = (group.name.to_string(), version.to_string());
-            all.push((key, paths::version(source, &group.name, version)));
-        }
-    }
-    all.sort_by(|a, b| first_path(&a.1).cmp(first_path(&b.1)));
-    all
-}
-
-fn first_path(paths: &[Path]) -> &str {
-    paths.first().map_or("", |p| p.path.as_str())
 }
 
 fn write_path(path: &Path, shared: &mut SharedParameters) -> Value {
@@ -128,7 +109,7 @@ pub(super) fn write_action(out: &mut Value, operation: &Operation) {
 
 fn write_parameter(parameter: &Parameter) -> Value {
     let mut out = value!({
-        "uniqueItems": true, "type": (parameter.kind), "description": (&parameter.description), "name": (&parameter.name), "in": (parameter.place),
+        "uniqueItems": true, "type": (parameter.kind), "description": (&*parameter.description), "name": (&parameter.name), "in": (parameter.place),
     });
     if parameter.required() {
         out.set("required", true);

@@ -7,29 +7,13 @@ use super::v2::write_action;
 use super::{Form, Source, bearer_token, gnostic, info, paths};
 use meta::{Value, json, value};
 
-/// The keys of all documents, in order: "api/v1", "apis/apps", "version", …
-pub(crate) fn keys(source: &Source) -> Vec<String> {
-    let mut keys: Vec<String> = paths::FIXED.iter().map(|k| k.to_string()).collect();
-    for group in source.groups {
-        if paths::has_document(source, &group.name) {
-            keys.push(format!("apis/{}", group.name));
-        }
-        let own =
-            |version: &&meta::Str| source.descriptors.iter().any(|d| d.group == group.name && d.version == **version);
-        let prefix = if group.name.is_empty() { "api".to_string() } else { format!("apis/{}", group.name) };
-        keys.extend(group.versions.iter().filter(own).map(|version| format!("{prefix}/{version}")));
-    }
-    keys.sort();
-    keys
-}
-
 /// The document of a key; `None` when there is none.
 pub(crate) fn document(source: &Source, key: &str, form: Form) -> Option<Vec<u8>> {
-    let list = paths_of(source, key)?;
+    let list = paths::of(source, key)?;
     let builtin = schema::builtin();
     let mut needed = Definitions::default();
     let (mut paths, mut schemas) = (Vec::new(), Vec::new());
-    let own = group_version(key).unwrap_or_default();
+    let own = paths::group_version(key).unwrap_or_default();
     let is_own = |d: &&std::sync::Arc<resource::Descriptor>| own == (d.group.as_str(), d.version.as_str());
     let custom = source.descriptors.iter().any(|d| is_own(&d) && !d.protobuf);
     let meta_kinds = if custom { MetaKinds::Native } else { MetaKinds::Of(own.0, own.1) };
@@ -81,28 +65,6 @@ fn assemble_protobuf(info: &Value, paths: &[u8], schemas: &[u8], security: Optio
     out
 }
 
-fn paths_of(source: &Source, key: &str) -> Option<Vec<Path>> {
-    if let Some(path) = paths::fixed(key) {
-        return Some(vec![path]);
-    }
-    if let Some((group, version)) = group_version(key) {
-        let known = source.groups.iter().find(|g| g.name == group)?;
-        known.versions.iter().find(|v| *v == version)?;
-        return Some(paths::version(source, group, version));
-    }
-    let group = key.strip_prefix("apis/").filter(|g| !g.is_empty())?;
-    paths::has_document(source, group).then(|| vec![paths::group(group)])
-}
-
-/// Group and version of "api/v1" or "apis/apps/v1".
-fn group_version(key: &str) -> Option<(&str, &str)> {
-    match key.split_once('/')? {
-        ("api", version) => Some(("", version)),
-        ("apis", rest) => rest.split_once('/').filter(|(group, _)| !group.is_empty()),
-        _ => None,
-    }
-}
-
 fn write_path(path: &Path) -> Value {
     let mut out = Value::object();
     for operation in &path.operations {
@@ -123,7 +85,7 @@ fn write_parameter(parameter: &Parameter) -> Value {
     let mut out = value!({
         "name": (&parameter.name),
         "in": (parameter.place),
-        "description": (&parameter.description),
+        "description": (&*parameter.description),
         "schema": {"type": (parameter.kind), "uniqueItems": true},
     });
     if parameter.required() {
