@@ -2,18 +2,15 @@
 //! resource's business ([`resource::Action`]); reading, writing and trying again is done here.
 
 use crate::change::Intent;
-use crate::decode;
+use crate::decode::{self, Arrived};
 use crate::form;
 use crate::handle::change;
 use crate::options::{Delete, WriteKind, WriteOptions};
-use crate::query::Query;
 use crate::registry::Endpoint;
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
 use crate::write::{self, Write};
 use admission::{Attributes, Notes, Operation};
-use bytes::Bytes;
-use http::HeaderMap;
 use meta::time::Timestamp;
 use meta::{Result, Status, Str, Value};
 use resource::{Acted, Action, Context, User};
@@ -37,22 +34,22 @@ pub struct Call<'a> {
     name: Str,
 }
 
-/// Decodes the body of an action. Also: warnings of strict decoding.
+/// Decodes the body of an action.
 pub fn decode<'a>(
     server: &'a Server,
     route: &'a Route,
     user: &'a Arc<User>,
     action: &'static dyn Action,
-    (query, headers, body): (&Query, &HeaderMap, &Bytes),
-) -> Result<(Call<'a>, Vec<String>)> {
-    let options = WriteOptions::parse(query, WriteKind::Create)?;
-    let (body, warnings) =
-        decode::body_of_kind(route, headers, body, &action.kind(), action.other_versions(), options.field_validation)?;
+    arrived: Arrived,
+) -> Result<Call<'a>> {
+    let options = WriteOptions::parse(arrived.query, WriteKind::Create)?;
+    let (kind, other_versions) = (action.kind(), action.other_versions());
+    let body = decode::body_of_kind(route, arrived, &kind, other_versions, options.field_validation)?;
     let name = action.object_name(&route.info.name, &body)?;
     let (group, plural) = action.target();
     let endpoint = route.resources.stored(group, plural).cloned();
     let endpoint = endpoint.ok_or_else(Status::resource_not_found)?;
-    Ok((Call { server, route, user, action, body, options, endpoint, name }, warnings))
+    Ok(Call { server, route, user, action, body, options, endpoint, name })
 }
 
 impl Call<'_> {
@@ -158,6 +155,7 @@ impl Call<'_> {
             options: WriteOptions { dry_run: delete.dry_run, ..WriteOptions::default() },
             manager: Str::default(),
             options_object: delete.to_value(),
+            warnings: Arc::default(),
             intent: Intent::Delete(delete),
         };
         change(self.server, &write).await.map(drop)

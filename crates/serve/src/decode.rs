@@ -7,6 +7,7 @@ use crate::path::PathInfo;
 use crate::query::Query;
 use crate::route::Route;
 use crate::scale::{self, ScaleChange};
+use crate::warnings::Warnings;
 use bytes::Bytes;
 use codec::negotiate::Format;
 use codec::{DecodeError, Stage};
@@ -62,56 +63,48 @@ pub struct DecodedWrite {
     pub intent: Intent,
     pub options: WriteOptions,
     pub options_object: Value,
-    /// Of strict decoding, when the client wants to be warned.
-    pub warnings: Vec<String>,
+}
+
+/// What a client sent, and where warnings about it go.
+#[derive(Clone, Copy)]
+pub struct Arrived<'a> {
+    pub query: &'a Query,
+    pub headers: &'a HeaderMap,
+    pub body: &'a Bytes,
+    pub warnings: &'a Warnings,
 }
 
 /// A create or update.
-pub fn object(
-    route: &Route,
-    query: &Query,
-    headers: &HeaderMap,
-    body: &Bytes,
-    kind: WriteKind,
-) -> Result<DecodedWrite> {
-    let format = format_of(headers)?;
-    let options = WriteOptions::parse(query, kind)?;
-    if is_scale(route) {
-        let (scale, strict) = typed_object(route, &schema::builtin(), format, body, &scale::gvk(), scale::type_id()?)?;
-        let warnings = checked_strict(strict, options.field_validation, &scale::gvk())?;
-        let options_object = options.to_value(kind);
-        return Ok(DecodedWrite {
-            intent: Intent::Scale(ScaleChange::Replace(scale)),
-            options,
-            options_object,
-            warnings,
-        });
-    }
-    let (sent, warnings) = whole_object(route, format, body, options.field_validation)?;
-    let intent = match kind {
-        WriteKind::Create => Intent::Create(sent),
-        _ => Intent::Update(sent),
+pub fn object(route: &Route, arrived: Arrived, kind: WriteKind) -> Result<DecodedWrite> {
+    let format = format_of(arrived.headers)?;
+    let options = WriteOptions::parse(arrived.query, kind)?;
+    let intent = if is_scale(route) {
+        let (scale, strict) =
+            typed_object(route, &schema::builtin(), format, arrived.body, &scale::gvk(), scale::type_id()?)?;
+        check_strict(strict, options.field_validation, &scale::gvk(), arrived.warnings)?;
+        Intent::Scale(ScaleChange::Replace(scale))
+    } else {
+        let sent = whole_object(route, format, arrived, options.field_validation)?;
+        match kind {
+            WriteKind::Create => Intent::Create(sent),
+            _ => Intent::Update(sent),
+        }
     };
     let options_object = options.to_value(kind);
-    Ok(DecodedWrite { intent, options, options_object, warnings })
+    Ok(DecodedWrite { intent, options, options_object })
 }
 
-/// The object of a body in the storage version with its defaults, and the warnings of strict decoding.
-pub fn whole_object(
-    route: &Route,
-    format: Format,
-    body: &[u8],
-    validation: FieldValidation,
-) -> Result<(Sent, Vec<String>)> {
+/// The object of a body in the storage version with its defaults.
+fn whole_object(route: &Route, format: Format, arrived: Arrived, validation: FieldValidation) -> Result<Sent> {
     let descriptor = route.descriptor();
     let expected = descriptor.gvk();
-    let schema = &descriptor.schema;
+    let (schema, body) = (&descriptor.schema, arrived.body);
     let (mut value, strict) = typed_object(route, schema, format, body, &expected, descriptor.type_id)?;
-    let warnings = checked_strict(strict, validation, &expected)?;
+    check_strict(strict, validation, &expected, arrived.warnings)?;
     let clears_managers = clears_managers(format, body);
     value.set("apiVersion", expected.api_version());
     value.set("kind", &expected.kind);
-    Ok((Sent { object: form::default_served(descriptor, value), clears_managers }, warnings))
+    Ok(Sent { object: form::default_served(descriptor, value), clears_managers })
 }
 
 fn is_scale(route: &Route) -> bool {
@@ -121,13 +114,12 @@ fn is_scale(route: &Route) -> bool {
 /// The body of an action: an object of a built-in kind, in its own version or one that is as good.
 pub fn body_of_kind(
     route: &Route,
-    headers: &HeaderMap,
-    body: &[u8],
+    arrived: Arrived,
     kind: &Gvk,
     other_versions: &[&str],
     validation: FieldValidation,
-) -> Result<(Value, Vec<String>)> {
-    let format = format_of(headers)?;
+) -> Result<Value> {
+    let (format, body) = (format_of(arrived.headers)?, arrived.body);
     let schema = schema::builtin();
     let Some(ty) = schema.kind(kind) else { return Err(Status::internal(format!("the schema has no {kind}"))) };
     let said = kind_of(format, body).ok().map(|(api_version, _)| api_version);
@@ -137,16 +129,19 @@ pub fn body_of_kind(
         expected.version = other.into();
     }
     let (value, strict) = typed_object(route, &schema, format, body, &expected, ty)?;
-    let warnings = checked_strict(strict, validation, &expected)?;
-    Ok((value, warnings))
+    check_strict(strict, validation, &expected, arrived.warnings)?;
+    Ok(value)
 }
 
-/// What strict decoding found as warnings, or as 400, as the client wishes.
-fn checked_strict(strict: Vec<String>, validation: FieldValidation, expected: &Gvk) -> Result<Vec<String>> {
+/// What strict decoding found becomes warnings, or 400, or nothing, as the client wishes.
+fn check_strict(strict: Vec<String>, validation: FieldValidation, expected: &Gvk, warnings: &Warnings) -> Result<()> {
     match validation {
-        _ if strict.is_empty() => Ok(Vec::new()),
-        FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(strict_warnings(&strict)),
+        _ if strict.is_empty() => Ok(()),
+        FieldValidation::Ignore => Ok(()),
+        FieldValidation::Warn => {
+            warnings.extend(strict_warnings(&strict));
+            Ok(())
+        }
         FieldValidation::Strict => {
             let text = format!("strict decoding error: {}", strict.join(", "));
             Err(cannot_be_handled(expected, &expected.kind, &text))
@@ -292,12 +287,12 @@ pub fn check_name(info: &PathInfo, object: &Value) -> Result<()> {
 }
 
 /// A patch of any kind.
-pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) -> Result<DecodedWrite> {
-    let format = patch_format_of(headers, route.descriptor())?;
+pub fn patch(route: &Route, arrived: Arrived) -> Result<DecodedWrite> {
+    let body = arrived.body;
+    let format = patch_format_of(arrived.headers, route.descriptor())?;
     let kind = if format == PatchFormat::Apply { WriteKind::Apply } else { WriteKind::Patch };
-    let options = WriteOptions::parse(query, kind)?;
+    let options = WriteOptions::parse(arrived.query, kind)?;
     let bad = |why: &str| Status::bad_request(format!("error decoding patch: {why}"));
-    let mut warnings = Vec::new();
     let intent = if format == PatchFormat::Apply {
         let applied = codec::parse_yaml(body);
         let applied = applied
@@ -308,7 +303,7 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
             (Some(found), FieldValidation::Strict) => {
                 return Err(Status::bad_request(format!("error strict decoding YAML: {found}")));
             }
-            (Some(found), FieldValidation::Warn) => warnings = strict_warnings(&[found]),
+            (Some(found), FieldValidation::Warn) => arrived.warnings.extend(strict_warnings(&[found])),
             _ => {}
         }
         match is_scale(route) {
@@ -336,7 +331,7 @@ pub fn patch(route: &Route, query: &Query, headers: &HeaderMap, body: &Bytes) ->
         }
     };
     let options_object = options.to_value(kind);
-    Ok(DecodedWrite { intent, options, options_object, warnings })
+    Ok(DecodedWrite { intent, options, options_object })
 }
 
 /// DeleteOptions: from the body when there is one, else from the query.

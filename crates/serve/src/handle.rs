@@ -6,7 +6,7 @@ use crate::authenticate::{Authenticated, Credentials};
 use crate::authorize::{Attributes, Authorized, Target};
 use crate::body::{self, Body};
 use crate::change::Intent;
-use crate::decode::{self, DecodedWrite};
+use crate::decode::{self, Arrived, DecodedWrite};
 use crate::encode::{Form, Frames};
 use crate::impersonate::impersonate;
 use crate::listen::Peer;
@@ -17,6 +17,7 @@ use crate::registry::Resources;
 use crate::route::{NoRoute, Route, check_document, is_below_group};
 use crate::scale::{self, ScaleChange};
 use crate::server::{Server, new_uid};
+use crate::warnings::Warnings;
 use crate::write::{self, Attempted, Outcome, Write};
 use crate::{action, connect, read, review, watch as watching};
 use bytes::Bytes;
@@ -44,9 +45,11 @@ where
 {
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or(""));
-    let mut response = answer(server, &head, &query, body, &peer)
+    let warnings = Arc::<Warnings>::default();
+    let mut response = answer(server, &head, &query, body, &peer, &warnings)
         .await
         .unwrap_or_else(|status| answer::status(&Form::of_status(&head.headers, &query), &status));
+    answer::add_warnings(response.headers_mut(), &warnings.take());
     answer::compress(&head.headers, &mut response);
     let headers = response.headers_mut();
     headers.insert(AUDIT_ID, audit_id(&head));
@@ -57,7 +60,14 @@ where
 }
 
 /// resolve → authenticate → impersonate → authorize → route → decode → (read | change | watch) → encode.
-async fn answer<B>(server: &Arc<Server>, head: &Parts, query: &Query, body: B, peer: &Peer) -> Result<Response<Body>>
+async fn answer<B>(
+    server: &Arc<Server>,
+    head: &Parts,
+    query: &Query,
+    body: B,
+    peer: &Peer,
+    warnings: &Arc<Warnings>,
+) -> Result<Response<Body>>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -72,6 +82,9 @@ where
     let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request).await?;
     let authorized = authorize(server, authenticated, &info).await?;
     let resources = server.registry.load();
+    if info.path.starts_with("//") {
+        return Ok(answer::text(404, NOT_FOUND));
+    }
     if !info.is_resource {
         return document(server, &resources, head);
     }
@@ -80,13 +93,15 @@ where
         Err(NoRoute::Refused(status)) => return Err(status),
         Err(NoRoute::UnknownGroup) => return Ok(answer::text(404, NOT_FOUND)),
     };
+    route.check_name()?;
     if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
         return connect::answer(server, &route, authorized.authenticated.user(), *to, head, body).await;
     }
     let offer = Offer { protobuf: route.descriptor().protobuf, table: true, watch: route.info.verb == "watch" };
     let form = Form::negotiate_for(&route, &head.headers, query, offer)?;
-    let request = ResourceRequest { server, route, authorized, form, head, query };
-    let answered = if request.route.info.verb == "watch" {
+    warnings.add(route.descriptor().deprecation.as_str());
+    let request = ResourceRequest { server, route, authorized, form, head, query, warnings };
+    if request.route.info.verb == "watch" {
         request.watch().await
     } else {
         let body = body::read(body);
@@ -94,11 +109,7 @@ where
             Ok(answered) => answered,
             Err(_) => Err(Status::timeout("Timeout: request did not complete within the allotted timeout")),
         }
-    };
-    answered.map(|mut response| {
-        answer::add_warnings(response.headers_mut(), &[request.route.descriptor().deprecation.to_string()]);
-        response
-    })
+    }
 }
 
 /// A path that names no resource.
@@ -120,6 +131,7 @@ struct ResourceRequest<'a> {
     form: Form,
     head: &'a Parts,
     query: &'a Query,
+    warnings: &'a Arc<Warnings>,
 }
 
 impl ResourceRequest<'_> {
@@ -147,6 +159,10 @@ impl ResourceRequest<'_> {
         }
     }
 
+    fn arrived<'b>(&'b self, body: &'b Bytes) -> Arrived<'b> {
+        Arrived { query: self.query, headers: &self.head.headers, body, warnings: self.warnings }
+    }
+
     async fn get(&self) -> Result<Response<Body>> {
         let object = read::get(self.server, &self.route, self.query).await?;
         answer::stored(&self.form, self.route.descriptor(), &object)
@@ -172,13 +188,13 @@ impl ResourceRequest<'_> {
 
     /// Create, update, patch and apply.
     async fn write(&self, body: &Bytes) -> Result<Response<Body>> {
-        let (route, headers) = (&self.route, &self.head.headers);
+        let (route, arrived) = (&self.route, self.arrived(body));
         let decoded = match route.info.verb {
-            "create" => decode::object(route, self.query, headers, body, WriteKind::Create)?,
-            "update" => decode::object(route, self.query, headers, body, WriteKind::Update)?,
-            _ => decode::patch(route, self.query, headers, body)?,
+            "create" => decode::object(route, arrived, WriteKind::Create)?,
+            "update" => decode::object(route, arrived, WriteKind::Update)?,
+            _ => decode::patch(route, arrived)?,
         };
-        let DecodedWrite { mut intent, options, options_object, mut warnings } = decoded;
+        let DecodedWrite { mut intent, options, options_object } = decoded;
         match &mut intent {
             Intent::Create(sent) => {
                 resource::rules::ensure_namespace(route.descriptor(), &route.info.namespace, &mut sent.object)?;
@@ -190,13 +206,14 @@ impl ResourceRequest<'_> {
             Intent::Scale(ScaleChange::Replace(scale)) => decode::check_name(&route.info, scale)?,
             _ => {}
         }
-        let manager = decode::manager_of(&options, headers);
+        let manager = decode::manager_of(&options, arrived.headers);
         let name = match &intent {
             Intent::Create(sent) => Str::from(sent.object["metadata"]["name"].str()),
             _ => route.info.name.clone(),
         };
         let user = self.authorized.authenticated.user().clone();
-        let write = Write { route: route.clone(), user, name, intent, options, manager, options_object };
+        let warnings = self.warnings.clone();
+        let write = Write { route: route.clone(), user, name, intent, options, manager, options_object, warnings };
         if write.may_create() && route.info.verb != "create" {
             self.authorize_create(&write).await?;
         }
@@ -204,14 +221,11 @@ impl ResourceRequest<'_> {
             Some(review) => review::answer(self.server, &write, review).await?,
             None => change(self.server, &write).await?,
         };
-        warnings.extend(outcome.warnings);
-        let mut response = if matches!(write.intent, Intent::Scale(_)) {
-            self.scale_of(outcome.code, &crate::form::to_served(route.descriptor(), outcome.object))
-        } else {
-            answer::object(&self.form, route.descriptor(), outcome.code, outcome.object)
-        };
-        answer::add_warnings(response.headers_mut(), &warnings);
-        Ok(response)
+        if matches!(write.intent, Intent::Scale(_)) {
+            let parent = crate::form::to_served(route.descriptor(), outcome.object);
+            return Ok(self.scale_of(outcome.code, &parent));
+        }
+        Ok(answer::object(&self.form, route.descriptor(), outcome.code, outcome.object))
     }
 
     /// A write to a name that is free creates, which its sender must be allowed to.
@@ -227,12 +241,8 @@ impl ResourceRequest<'_> {
     /// A create that acts on another object.
     async fn act(&self, action: &'static dyn Action, body: &Bytes) -> Result<Response<Body>> {
         let user = self.authorized.authenticated.user();
-        let sent = (self.query, &self.head.headers, body);
-        let (call, warnings) = action::decode(self.server, &self.route, user, action, sent)?;
-        call.run().await?;
-        let mut response = answer::status(&self.form, &Status { code: 201, ..Status::success(Details::default()) });
-        answer::add_warnings(response.headers_mut(), &warnings);
-        Ok(response)
+        action::decode(self.server, &self.route, user, action, self.arrived(body))?.run().await?;
+        Ok(answer::status(&self.form, &Status { code: 201, ..Status::success(Details::default()) }))
     }
 
     fn deletion(&self, name: &str, delete: &Delete) -> Write {
@@ -244,6 +254,7 @@ impl ResourceRequest<'_> {
             options: WriteOptions { dry_run: delete.dry_run, ..WriteOptions::default() },
             manager: Str::default(),
             options_object: delete.to_value(),
+            warnings: self.warnings.clone(),
         }
     }
 
@@ -251,7 +262,7 @@ impl ResourceRequest<'_> {
     fn deleted(&self, outcome: Outcome, delete: &Delete) -> Response<Body> {
         let descriptor = self.route.descriptor();
         let code = if !outcome.deleted && delete.options.orphan_dependents == Some(false) { 202 } else { 200 };
-        let mut response = if !outcome.deleted || descriptor.strategy.delete_returns_object {
+        if !outcome.deleted || descriptor.strategy.delete_returns_object {
             answer::object(&self.form, descriptor, code, outcome.object)
         } else {
             let metadata = &outcome.object["metadata"];
@@ -265,9 +276,7 @@ impl ResourceRequest<'_> {
                     ..Details::default()
                 }),
             )
-        };
-        answer::add_warnings(response.headers_mut(), &outcome.warnings);
-        response
+        }
     }
 
     async fn delete_collection(&self, body: &Bytes) -> Result<Response<Body>> {

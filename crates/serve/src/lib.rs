@@ -26,6 +26,7 @@ mod route;
 mod scale;
 mod server;
 pub mod version;
+mod warnings;
 mod watch;
 mod write;
 

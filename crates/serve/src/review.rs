@@ -41,7 +41,7 @@ pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Ou
             object.set("status", rules);
         }
     }
-    Ok(Outcome { code: 201, object, deleted: false, warnings: Vec::new() })
+    Ok(Outcome { code: 201, object, deleted: false })
 }
 
 /// A new object of the same kind: upstream does not give back what was sent.

@@ -39,6 +39,17 @@ impl Route {
         Ok(Route { resources, endpoint, part, info })
     }
 
+    /// 400 for a name in the path that no object can have.
+    pub fn check_name(&self) -> Result<()> {
+        let name = &self.info.name;
+        let wrong = meta::name::path_segment(name);
+        if !self.info.is_named || wrong.is_empty() {
+            return Ok(());
+        }
+        let quoted = meta::field::quote(name);
+        Err(Status::bad_request(format!("Name parameter invalid: {quoted}: {}", wrong.join(";"))))
+    }
+
     pub fn descriptor(&self) -> &Descriptor {
         &self.endpoint.descriptor
     }

@@ -10,6 +10,7 @@ use crate::form;
 use crate::options::WriteOptions;
 use crate::route::Route;
 use crate::server::{Server, StoreReader, new_uid, random_bits};
+use crate::warnings::Warnings;
 use admission::{Attributes, Notes, Operation};
 use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
@@ -31,6 +32,7 @@ pub struct Write {
     pub manager: Str,
     /// What admission sees as the request's options.
     pub options_object: Value,
+    pub warnings: Arc<Warnings>,
 }
 
 impl Write {
@@ -70,7 +72,6 @@ pub struct Outcome {
     pub object: Value,
     /// The object is gone, and this was its last state.
     pub deleted: bool,
-    pub warnings: Vec<String>,
 }
 
 /// How an attempt ended.
@@ -130,7 +131,7 @@ impl<'a> Attempt<'a> {
 
     /// Adds a Warning header.
     pub(crate) fn warn(&self, text: String) {
-        self.notes.borrow_mut().warnings.push(text);
+        self.write.warnings.add(text);
     }
 
     fn operation(&self) -> Operation {
@@ -165,7 +166,7 @@ impl<'a> Attempt<'a> {
     fn with_attributes<T>(&self, name: &str, f: impl FnOnce(&Attributes<'_>) -> T) -> T {
         let descriptor = self.write.route.descriptor();
         let kind = self.write.route.part.as_ref().map_or_else(|| descriptor.gvk(), |part| part.kind.clone());
-        self.with_context(|ctx| {
+        let answer = self.with_context(|ctx| {
             f(&Attributes {
                 operation: self.operation(),
                 group: &descriptor.group,
@@ -178,7 +179,9 @@ impl<'a> Attempt<'a> {
                 ctx,
                 notes: &self.notes,
             })
-        })
+        });
+        self.write.warnings.extend(std::mem::take(&mut self.notes.borrow_mut().warnings));
+        answer
     }
 
     /// The object as the client wants it, with its fields' managers; nothing for a delete.
@@ -363,7 +366,7 @@ impl<'a> Prepared<'a> {
             }
             Plan::Delete(_) => {}
         }
-        attempt.notes.borrow_mut().warnings.extend(warnings);
+        attempt.write.warnings.extend(warnings);
         Ok(Validated { attempt, plan })
     }
 }
@@ -411,8 +414,7 @@ impl Admitted<'_> {
     /// Writes it, durably, or with a dry run pretends to.
     pub async fn commit(self) -> Result<Attempted> {
         let Admitted { attempt, plan, side_writes } = self;
-        let warnings = attempt.notes.take().warnings;
-        let commit = Commit { server: attempt.server, write: attempt.write, old: attempt.old, side_writes, warnings };
+        let commit = Commit { server: attempt.server, write: attempt.write, old: attempt.old, side_writes };
         let released = match (&plan, &commit.old) {
             (Plan::Update(object), Some(old)) => commit.is_released(object, &old.value, attempt.now),
             _ => false,
@@ -426,7 +428,7 @@ impl Admitted<'_> {
             Plan::Delete(DeletePlan::Remove { marked: Some(object) }) => commit.mark_and_remove(object).await,
             Plan::Delete(DeletePlan::Pending) => {
                 let object = commit.old.map(|old| old.value).unwrap_or_default();
-                Ok(Attempted::Done(Outcome { code: 200, object, deleted: true, warnings: commit.warnings }))
+                Ok(Attempted::Done(Outcome { code: 200, object, deleted: true }))
             }
         }
     }
@@ -438,12 +440,11 @@ struct Commit<'a> {
     write: &'a Write,
     old: Option<Stored>,
     side_writes: Vec<SideWrite>,
-    warnings: Vec<String>,
 }
 
 impl Commit<'_> {
     fn done(self, code: u16, object: Value, deleted: bool) -> Result<Attempted> {
-        Ok(Attempted::Done(Outcome { code, object, deleted, warnings: self.warnings }))
+        Ok(Attempted::Done(Outcome { code, object, deleted }))
     }
 
     fn with_context<T>(&self, now: Timestamp, f: impl FnOnce(&Context<'_>) -> T) -> T {
@@ -542,13 +543,13 @@ impl Commit<'_> {
         let Some(old) = &self.old else { return Err(self.write.not_found()) };
         let by_update = last.is_some();
         let mut object = last.unwrap_or_else(|| old.value.clone());
-        if self.write.options.dry_run {
-            return self.done(200, object, !by_update);
-        }
         let hooks = &d.hooks;
         let mut ops =
             vec![Op::Delete { key: old.object.key.to_string(), expect: Expect::Revision(old.object.revision) }];
         let planned = self.with_context(now, |ctx| hooks.plan_side_writes(ctx, None, Some(&old.value)))?;
+        if self.write.options.dry_run {
+            return self.done(200, object, !by_update);
+        }
         ops.extend(self.side_ops(&planned)?);
         match self.server.store.commit(ops).await {
             Ok(committed) => {
