@@ -11,9 +11,11 @@ use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
 use serve::connect::{Dialer, KubeletTrust};
 use serve::health::Health;
 use serve::listen::tls;
+use serve::metrics::Metrics;
 use serve::registry::Registry;
 use serve::{Resources, Server, Settings};
 use store::Store;
+use tokio::sync::watch;
 
 use crate::options::{Mode, Options};
 use crate::pages::Site;
@@ -26,6 +28,8 @@ pub struct Parts {
     pub store_dir: Option<PathBuf>,
     pub client_roots: RootCertStore,
     pub health: Arc<Health>,
+    /// True when the process ends.
+    pub stopping: watch::Receiver<bool>,
     /// `host:port`
     pub address: String,
 }
@@ -54,6 +58,8 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
         admission,
         pages: Box::new(Site::new(parts.health, parts.address)),
         dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
+        metrics: Metrics::default(),
+        stopping: parts.stopping,
         settings: Settings { event_ttl: options.event_ttl, ..Settings::default() },
     }))
 }

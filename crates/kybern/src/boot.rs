@@ -76,7 +76,7 @@ async fn write_all(server: &Arc<Server>, wanted: Vec<Wanted>) -> Result<(), Stri
 fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
     let mut all = rbac::objects(server);
     all.extend(cluster::objects(facts));
-    all.extend(cluster::api_services(server));
+    all.extend(cluster::api_services(server, facts));
     all
 }
 

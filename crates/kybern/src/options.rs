@@ -164,7 +164,7 @@ impl Authentication {
         });
         let mut issuers = given.list("service-account-issuer");
         if issuers.is_empty() {
-            issuers.push("https://kubernetes.default.svc.cluster.local".into());
+            issuers.push("https://kubernetes.default.svc".into());
         }
         let mut audiences = given.list("api-audiences");
         if audiences.is_empty() {

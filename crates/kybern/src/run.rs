@@ -130,6 +130,7 @@ impl Running {
             store_dir: Some(dir.store()),
             client_roots: client_roots.clone(),
             health: health.clone(),
+            stopping: stopping.clone(),
             address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
         };
         let server = assemble::server(options, parts)?;

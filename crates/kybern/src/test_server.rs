@@ -50,13 +50,14 @@ impl TestServer {
         };
         let pki = pki::ephemeral(&pki::serving_names(&[], &[]))?;
         let health = Arc::new(Health::default());
+        let (stop, stopping) = watch::channel(false);
         let parts = Parts {
             store_dir: None,
             client_roots: trust::roots(&pki.ca)?,
             health: health.clone(),
+            stopping,
             address: options.secure.to_string(),
         };
-        let (stop, _) = watch::channel(false);
         let server = assemble::server(&options, parts)?;
         let facts = Facts {
             endpoint: None,

@@ -10,6 +10,7 @@ use crate::decode::{self, Arrived, DecodedWrite};
 use crate::encode::{Form, Frames};
 use crate::impersonate::impersonate;
 use crate::listen::Peer;
+use crate::metrics::Measured;
 use crate::options::{Delete, ListOptions, WriteKind, WriteOptions};
 use crate::path::PathInfo;
 use crate::query::Query;
@@ -45,6 +46,7 @@ where
 {
     let (head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or(""));
+    let measured = Measured::begin(server, &head, &query);
     let warnings = Arc::<Warnings>::default();
     let mut response = answer(server, &head, &query, body, &peer, &warnings)
         .await
@@ -56,7 +58,7 @@ where
     if !headers.contains_key(http::header::CACHE_CONTROL) {
         headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     }
-    response
+    measured.end(response)
 }
 
 /// resolve → authenticate → impersonate → authorize → route → decode → (read | change | watch) → encode.

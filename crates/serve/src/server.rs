@@ -5,6 +5,7 @@ use crate::authorize::Authorizers;
 use crate::body::Body;
 use crate::connect::Dialer;
 use crate::form;
+use crate::metrics::Metrics;
 use crate::registry::{Endpoint, Registry, Resources};
 use http::{Response, request};
 use meta::{Str, Value};
@@ -13,6 +14,7 @@ use schema::Schema;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
+use tokio::sync::watch;
 
 /// Documents at paths that name no resource: health, version, discovery, OpenAPI. `None`: not mine.
 pub trait Pages: Send + Sync {
@@ -31,6 +33,9 @@ pub struct Server {
     /// Connections to nodes, pods and services.
     pub dialer: Dialer,
     pub settings: Settings,
+    pub metrics: Metrics,
+    /// True when the process ends: streams end, too.
+    pub stopping: watch::Receiver<bool>,
 }
 
 /// What flags set.

@@ -141,17 +141,17 @@ fn own_service(facts: &Facts) -> Vec<Wanted> {
 }
 
 /// One for each group and version that this server answers itself.
-pub fn api_services(server: &Server) -> Vec<Wanted> {
+pub fn api_services(server: &Server, facts: &Facts) -> Vec<Wanted> {
     let resources = server.registry.load();
     let served: BTreeSet<_> = resources
         .all()
         .filter(|endpoint| !endpoint.descriptor.stored_as_json)
         .map(|endpoint| (endpoint.descriptor.group.clone(), endpoint.descriptor.version.clone()))
         .collect();
-    served.iter().map(|(group, version)| api_service(group, version)).collect()
+    served.iter().map(|(group, version)| api_service(group, version, facts)).collect()
 }
 
-fn api_service(group: &str, version: &str) -> Wanted {
+fn api_service(group: &str, version: &str, facts: &Facts) -> Wanted {
     let mut service = value!({
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
         "metadata": {
@@ -165,7 +165,11 @@ fn api_service(group: &str, version: &str) -> Wanted {
     if !group.is_empty() {
         service.entry("spec").set("group", group);
     }
-    Wanted::new("/apis/apiregistration.k8s.io/v1/apiservices", service)
+    let available = value!({"conditions": [{
+        "type": "Available", "status": "True", "lastTransitionTime": (&facts.now), "reason": "Local",
+        "message": "Local APIServices are always available"
+    }]});
+    Wanted::new("/apis/apiregistration.k8s.io/v1/apiservices", service).with_status(available)
 }
 
 /// Upstream's order of the versions within a group.
