@@ -1,7 +1,7 @@
 //! Which form of a discovery document the client wants (k8s.io/apiserver/pkg/endpoints/handlers/negotiation).
 
 use http::{HeaderMap, header};
-use meta::Value;
+use meta::{Gvk, Value};
 
 /// The media type of aggregated discovery.
 pub const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -89,8 +89,24 @@ fn parse(text: &str) -> Clause<'_> {
 
 impl Form {
     /// The bytes of a plain document and their media type.
-    pub fn encode(self, _schema: &schema::Schema, document: &Value) -> (Vec<u8>, &'static str) {
-        (meta::json::to_vec(document), "application/json")
+    pub fn encode(self, schema: &schema::Schema, document: &Value) -> (Vec<u8>, &'static str) {
+        let gvk = Gvk::new("", "v1", document["kind"].str());
+        let Some(ty) = schema.kind(&gvk) else { return (meta::json::to_vec(document), "application/json") };
+        let mut out = Vec::new();
+        match self {
+            Form::Yaml => {
+                codec::encode_yaml(document, &mut out);
+                (out, "application/yaml")
+            }
+            Form::Protobuf => {
+                codec::encode_protobuf(schema, ty, &gvk, document, &mut out);
+                (out, "application/vnd.kubernetes.protobuf")
+            }
+            Form::Json | Form::Aggregated => {
+                codec::encode_json(schema, ty, document, &mut out);
+                (out, "application/json")
+            }
+        }
     }
 }
 
@@ -128,5 +144,25 @@ mod tests {
                 assert_eq!(choose(&headers, false), alone, "{text}");
             }
         }
+    }
+
+    /// Verbs have a message of their own in protobuf, and every resource list has them.
+    #[test]
+    fn documents_have_each_form() {
+        let schema = schema::builtin();
+        let resource = meta::value!({
+            "name": "pods", "singularName": "pod", "namespaced": true, "kind": "Pod", "verbs": ["get", "list"],
+        });
+        let list = meta::value!({"kind": "APIResourceList", "groupVersion": "v1", "resources": [resource]});
+        let (json, _) = Form::Json.encode(&schema, &list);
+        assert!(json.starts_with(
+            br#"{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"pods","singularName":"pod""#
+        ));
+        let (yaml, media_type) = Form::Yaml.encode(&schema, &list);
+        assert!(yaml.starts_with(b"groupVersion: v1\nkind: APIResourceList\n") && media_type == "application/yaml");
+        let (protobuf, _) = Form::Protobuf.encode(&schema, &list);
+        let ty = schema.kind(&Gvk::new("", "v1", "APIResourceList")).expect("a known kind");
+        let decoded = codec::decode_protobuf(&schema, ty, &protobuf).expect("what was encoded").value;
+        assert_eq!(decoded["resources"], list["resources"]);
     }
 }
