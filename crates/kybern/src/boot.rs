@@ -93,6 +93,10 @@ async fn ensure(server: &Arc<Server>, wanted: &Wanted) -> Result<(), String> {
         // When it is gone already the next request says so.
         send(server, Method::DELETE, &path, "application/json", &Value::from(meta::Map::new())).await;
     }
+    // Asked first: to make a service again is refused for its address, not for its name.
+    if wanted.how == How::Create && send(server, Method::GET, &path, "application/json", &Value::Null).await.0 == 200 {
+        return Ok(());
+    }
     match send(server, Method::POST, &wanted.collection, "application/json", &wanted.object).await {
         (201, _) => {}
         (409, _) => return Ok(()),

@@ -98,10 +98,20 @@ async fn run(matches: &ArgMatches) -> Result<(), String> {
     };
     let target = Target::connect(&access, amounts.connections).await?;
     let mut works = works::Works { target, watched, amounts, report, only };
+    let outcome = run_works(&mut works, &access, child.as_mut()).await;
+    // Also when something failed: what was measured until then is true.
+    println!("{}", works.report.table());
+    if !text("json").is_empty() {
+        std::fs::write(text("json"), works.report.json()).map_err(|why| format!("{}: {why}", text("json")))?;
+    }
+    outcome
+}
+
+async fn run_works(works: &mut works::Works<'_>, access: &Access, child: Option<&mut Child>) -> Result<(), String> {
     works.prepare().await?;
     works.note_memory("idle");
-    works.run_all(&access).await?;
-    if let Some(child) = &mut child {
+    works.run_all(access).await?;
+    if let Some(child) = child {
         child.restart().await?;
         works.report.add(child.started("restart to ready, with all objects"));
         works.watched = Watched::of(vec![child.pid()]);
@@ -110,13 +120,7 @@ async fn run(matches: &ArgMatches) -> Result<(), String> {
     }
     works.delete_pods().await?;
     works.note_memory("at the end");
-    works.clean_up().await?;
-    let report = works.report;
-    println!("{}", report.table());
-    match text("json") {
-        "" => Ok(()),
-        path => std::fs::write(path, report.json()).map_err(|why| format!("{path}: {why}")),
-    }
+    works.clean_up().await
 }
 
 fn access(server: &str, token: &str, kubeconfig: &str) -> Result<Access, String> {

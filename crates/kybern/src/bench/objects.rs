@@ -35,7 +35,7 @@ pub fn pod(n: usize) -> String {
 }
 
 fn container(name: &str, port: u16) -> String {
-    let variables: Vec<String> = (0..12)
+    let variables: Vec<String> = (0..3)
         .map(|n| {
             format!(r#"{{"name":"SETTING_{n:02}","value":"value-{n}-of-{name}-as-long-as-such-values-usually-are"}}"#)
         })

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// A flat directory of files.
@@ -47,8 +47,10 @@ impl Directory {
 
     /// Makes the directory when it is missing, and takes its lock.
     pub(crate) fn lock(path: &Path) -> io::Result<Directory> {
-        fs::create_dir_all(path)?;
-        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(path.join("LOCK"))?;
+        // What is stored are also secrets: nobody else may read them.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let lock =
+            fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("LOCK"))?;
         match lock.try_lock() {
             Ok(()) => Ok(Directory { path: path.to_owned(), _lock: Some(lock) }),
             Err(fs::TryLockError::WouldBlock) => {
@@ -77,7 +79,8 @@ impl Files for Directory {
 
     fn create(&self, name: &str) -> io::Result<Box<dyn File>> {
         let mut options = fs::OpenOptions::new();
-        Ok(Box::new(DiskFile(options.read(true).write(true).create(true).truncate(true).open(self.path.join(name))?)))
+        let options = options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        Ok(Box::new(DiskFile(options.open(self.path.join(name))?)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
