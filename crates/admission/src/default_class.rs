@@ -59,6 +59,6 @@ fn newest_default(attributes: &Attributes, group: &str, resource: &str, marks: &
     classes.retain(marked);
     // RFC 3339 in UTC sorts as text.
     let age = |class: &Value| class["metadata"]["creationTimestamp"].str().to_string();
-    classes.sort_by(|a, b| age(b).cmp(&age(a)));
+    classes.sort_by_key(|class| std::cmp::Reverse(age(class)));
     classes.into_iter().next()
 }
