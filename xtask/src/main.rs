@@ -1,5 +1,6 @@
 //! What people and CI run beside cargo: `cargo xtask COMMAND`. Without a command it lists them.
 
+mod clients;
 mod repo;
 mod schema;
 mod test;
@@ -23,6 +24,7 @@ const COMMANDS: &[Command] = &[
         wire::run,
         "start a server and replay the recorded exchanges against it [--release] [--floors] [wire.py flags]",
     ),
+    ("clients", clients::run, "the Python and Node clients against a fresh server"),
     ("schema", schema::run, "the facts of the built-in types: import, check, overlay"),
     ("bench", test::bench, "build for release and measure start, memory and speed"),
 ];

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::tools::{self, Server};
-use crate::{repo, schema, wire};
+use crate::{clients, repo, schema, wire};
 
 /// Everything that shows whether the project works.
 pub fn run(args: &[String]) -> Result<(), String> {
@@ -19,6 +19,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     if repo::root().join("tests/kube-rs/Cargo.toml").exists() {
         tools::run(Command::new("cargo").args(["test", "--manifest-path", "tests/kube-rs/Cargo.toml"]))?;
     }
+    clients::run(&[])?;
     wire::run(&["--floors".to_owned()])
 }
 

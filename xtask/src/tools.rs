@@ -89,6 +89,10 @@ impl Server {
         Ok(())
     }
 
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("data/admin.kubeconfig")
+    }
+
     /// Resident memory in KiB, where /proc says it.
     pub fn memory_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
