@@ -112,7 +112,11 @@ pub(super) fn view<'a>(schema: &'a Schema, at: Ref<'a>, value: Option<&Value>) -
             Shape::IntOrString | Shape::Json | Shape::FieldsV1 | Shape::SchemaOr { .. } | Shape::Any => {
                 deduce(Ref::Deduced, value)
             }
-            Shape::Object(id) => object(schema, *id, field.is_some_and(|f| f.map_atomic)),
+            Shape::Object(id) => match object(schema, *id, field.is_some_and(|f| f.map_atomic)) {
+                // The field's word is stronger than its type's: `claimRef`.
+                View::Map(map) if map.atomic && field.is_some_and(granular) => View::Map(Map { atomic: false, ..map }),
+                other => other,
+            },
             Shape::List(item) => View::List(list(schema, item, field)),
             Shape::Map(item) => View::Map(Map {
                 atomic: field.is_some_and(|f| f.map_atomic),
@@ -121,6 +125,10 @@ pub(super) fn view<'a>(schema: &'a Schema, at: Ref<'a>, value: Option<&Value>) -
             }),
         },
     }
+}
+
+fn granular(field: &Field) -> bool {
+    field.rules.as_ref().is_some_and(|rules| rules.source["x-kubernetes-map-type"].str() == "granular")
 }
 
 fn object<'a>(schema: &'a Schema, id: TypeId, atomic: bool) -> View<'a> {
