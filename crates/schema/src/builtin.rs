@@ -48,12 +48,18 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "prints durations"]
+    #[ignore = "prints durations and memory"]
     fn load_time() {
+        let resident = || {
+            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+            status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default().to_string()
+        };
+        println!("{} bytes a field, {} a type; {}", size_of::<crate::Field>(), size_of::<crate::Type>(), resident());
+        let mut kept = Vec::new();
         for _ in 0..10 {
             let start = std::time::Instant::now();
-            let schema = facts::read(FACTS).expect("facts");
-            println!("{} types in {:?}", schema.types().count(), start.elapsed());
+            kept.push(facts::read(FACTS).expect("facts"));
+            println!("{} types in {:?}; {}", kept[0].types().count(), start.elapsed(), resident());
         }
     }
 }

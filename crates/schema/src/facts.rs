@@ -26,7 +26,7 @@ use std::collections::HashMap;
 pub fn read(facts: &str) -> Result<Schema, String> {
     let mut reader = Reader::default();
     reader.name_types(facts)?;
-    let mut schema = Schema::default();
+    let mut schema = Schema::with_capacity(reader.ids.len());
     for line in facts.lines() {
         reader.read(line, &mut schema).map_err(|why| format!("{why}: {line}"))?;
     }
@@ -43,6 +43,8 @@ struct Reader<'a> {
     package: u16,
     package_name: &'a str,
     api_version: &'a str,
+    /// How many fields each type lists, by id: what is kept for the life of the process has no room to spare.
+    field_counts: Vec<usize>,
     /// The type whose fields are being read.
     open: Option<Type>,
 }
@@ -52,6 +54,10 @@ impl<'a> Reader<'a> {
     fn name_types(&mut self, facts: &'a str) -> Result<(), String> {
         let mut package = 0;
         for line in facts.lines() {
+            if line.starts_with(' ') {
+                *self.field_counts.last_mut().ok_or("a field without a type")? += 1;
+                continue;
+            }
             let mut words = line.split(' ');
             match (words.next(), words.next()) {
                 (Some("package"), Some(alias)) => {
@@ -60,6 +66,7 @@ impl<'a> Reader<'a> {
                 }
                 (Some("type"), Some(name)) => {
                     let id = TypeId(self.ids.len() as u32);
+                    self.field_counts.push(0);
                     if self.ids.insert((package, name), id).is_some() {
                         return Err(format!("type twice: {line}"));
                     }
@@ -88,7 +95,7 @@ impl<'a> Reader<'a> {
             Some("type") => {
                 self.finish(schema);
                 let name = words.next().ok_or("a type without name")?;
-                self.open = Some(self.ty(name, words)?);
+                self.open = Some(self.ty(schema.types.len(), name, words)?);
             }
             _ => return Err("neither package, type nor field".into()),
         }
@@ -102,12 +109,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn ty(&self, name: &str, words: impl Iterator<Item = &'a str>) -> Result<Type, String> {
+    fn ty(&self, id: usize, name: &str, words: impl Iterator<Item = &'a str>) -> Result<Type, String> {
         let mut full = Str::with_capacity(self.package_name.len() + 1 + name.len());
         full.push_str(self.package_name);
         full.push('.');
         full.push_str(name);
-        let mut ty = Type { name: full, go_name: name.into(), ..Type::default() };
+        let field_count = self.field_counts.get(id).copied().unwrap_or_default() + TYPE_META_FIELDS;
+        let fields = Vec::with_capacity(field_count);
+        let mut ty = Type { name: full, go_name: name.into(), fields, ..Type::default() };
         let mut unions = Vec::new();
         for word in words {
             match word.split_once(':').unwrap_or((word, "")) {
@@ -202,8 +211,10 @@ const SHAPES: &[(&str, Shape)] = &[
     ("any", Shape::Any),
 ];
 
+const TYPE_META_FIELDS: usize = 2;
+
 /// Go declares `kind` before `apiVersion`, so that is the order of JSON.
-fn type_meta() -> [Field; 2] {
+fn type_meta() -> [Field; TYPE_META_FIELDS] {
     ["kind", "apiVersion"].map(|name| Field {
         name: name.into(),
         shape: Shape::String,

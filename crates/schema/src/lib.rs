@@ -167,6 +167,15 @@ pub struct Rules {
 }
 
 impl Schema {
+    /// An empty schema with room for a number of types.
+    pub fn with_capacity(types: usize) -> Schema {
+        Schema {
+            types: Vec::with_capacity(types),
+            by_name: HashMap::with_capacity(types),
+            by_gvk: HashMap::with_capacity(types),
+        }
+    }
+
     /// Adds a type and returns its id; its lookup tables are built here.
     pub fn add(&mut self, mut ty: Type) -> TypeId {
         let id = TypeId(self.types.len() as u32);
