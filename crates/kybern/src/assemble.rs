@@ -13,6 +13,7 @@ use serve::health::Health;
 use serve::listen::tls;
 use serve::metrics::Metrics;
 use serve::registry::Registry;
+use serve::token::{AccountTokens, TokenKeys};
 use serve::{Resources, Server, Settings};
 use store::Store;
 use tokio::sync::watch;
@@ -32,6 +33,8 @@ pub struct Parts {
     pub stopping: watch::Receiver<bool>,
     /// `host:port`
     pub address: String,
+    /// Signs service account tokens, unless a flag names another key.
+    pub service_account_key: String,
 }
 
 /// Everything that the flags ask for, ready to answer requests.
@@ -48,12 +51,20 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
         Some(dir) => Store::open_embedded(dir, kept, store::Options::default())
             .map_err(|why| format!("the store in {}: {why}", dir.display()))?,
     };
+    let keys = Arc::new(token_keys(options, &parts.service_account_key)?);
+    let account_tokens = AccountTokens {
+        keys: keys.clone(),
+        rules: resources::service_account_tokens(),
+        store: store.clone(),
+        resources: built_in.clone(),
+    };
     let admission = admission::Chain::new(&words(&options.admission.enabled), &words(&options.admission.disabled))?;
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
-        authenticators: authenticators(options, parts.client_roots)?,
+        authenticators: authenticators(options, parts.client_roots, account_tokens)?,
         authorizers: authorizers(options, &store, built_in),
+        tokens: Some(keys),
         store,
         admission,
         pages: Box::new(Site::new(parts.health, parts.address)),
@@ -94,13 +105,32 @@ pub fn client_roots(options: &Options, pki: &Pki) -> Result<RootCertStore, Strin
     }
 }
 
-fn authenticators(options: &Options, client_roots: RootCertStore) -> Result<Authenticators, String> {
+/// The keys of service account tokens: the data directory's, or those that flags name.
+fn token_keys(options: &Options, own: &str) -> Result<TokenKeys, String> {
+    let options = &options.authentication;
+    let signing = match &options.service_account_signing_key {
+        Some(path) => trust::read_file("service-account-signing-key-file", path)?,
+        None => own.to_owned(),
+    };
+    let read = |path: &PathBuf| trust::read_file("service-account-key-file", path);
+    let accepted = options.service_account_keys.iter().map(read).collect::<Result<Vec<String>, String>>()?;
+    let issuer = options.issuers.first().map_or("", String::as_str);
+    let audiences = options.audiences.iter().map(|audience| audience.as_str().into()).collect();
+    TokenKeys::new(issuer, audiences, &signing, &accepted).map_err(|why| format!("service account keys: {why}"))
+}
+
+fn authenticators(
+    options: &Options,
+    client_roots: RootCertStore,
+    account_tokens: AccountTokens,
+) -> Result<Authenticators, String> {
     let verifier = tls::client_verifier(client_roots)?;
     let mut tokens = BearerTokens::default();
     if let Some(path) = &options.authentication.token_file {
         let text = trust::read_file("token-auth-file", path)?;
         tokens.kinds.push(Arc::new(TokenFile::parse(&text).map_err(|why| format!("--token-auth-file: {why}"))?));
     }
+    tokens.kinds.push(Arc::new(account_tokens));
     Ok(Authenticators {
         ordered: vec![Arc::new(ClientCertificates::new(verifier)), Arc::new(tokens)],
         anonymous: options.authentication.anonymous,

@@ -111,6 +111,14 @@ impl Site {
     }
 }
 
+const KEY_SET: &str = "application/jwk-set+json";
+
+/// Clients may keep this for an hour.
+fn kept(mut response: Response<Body>) -> Response<Body> {
+    set(&mut response, header::CACHE_CONTROL, "public, max-age=3600");
+    response
+}
+
 impl Pages for Site {
     fn answer(&self, server: &Server, head: &Parts) -> Option<Response<Body>> {
         let path = head.uri.path();
@@ -125,6 +133,19 @@ impl Pages for Site {
                 // Anything but slashes after it is a route that upstream does not have.
                 let known = path.trim_end_matches('/') == "/version";
                 Some(if known { json(&serve::version::document()) } else { status(&Status::resource_not_found()) })
+            }
+            "/.well-known/openid-configuration" => {
+                let keys = server.tokens.as_ref().filter(|keys| keys.issuer.starts_with("https://"))?;
+                let document = keys.discovery(&format!("https://{}/openid/v1/jwks", self.address));
+                Some(kept(respond(200, "application/json", meta::json::to_string(&document))))
+            }
+            "/openid/v1/jwks" => {
+                let keys = server.tokens.as_ref().filter(|keys| keys.issuer.starts_with("https://"))?;
+                let accept = head.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
+                if !accept.contains("*/*") && !accept.contains(KEY_SET) {
+                    return Some(not_acceptable());
+                }
+                Some(kept(respond(200, KEY_SET, meta::json::to_string(&keys.key_set()))))
             }
             _ if path.starts_with("/openapi/") => openapi::answer(&self.documents(server), head),
             _ => self.discovery(server, path, &head.headers),

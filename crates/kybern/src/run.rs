@@ -132,6 +132,7 @@ impl Running {
             health: health.clone(),
             stopping: stopping.clone(),
             address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
+            service_account_key: pki.service_account_key.clone(),
         };
         let server = assemble::server(options, parts)?;
         boot::write(&server, &facts(options, address.port(), &pki)?).await?;

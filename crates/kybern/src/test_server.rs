@@ -57,6 +57,7 @@ impl TestServer {
             health: health.clone(),
             stopping,
             address: options.secure.to_string(),
+            service_account_key: pki.service_account_key.clone(),
         };
         let server = assemble::server(&options, parts)?;
         let facts = Facts {

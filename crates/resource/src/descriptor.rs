@@ -236,7 +236,7 @@ pub enum SubresourceKind {
     /// A create that acts on the parent: binding, eviction.
     Action(&'static dyn crate::Action),
     /// A create that makes a token for the parent, a service account.
-    Token,
+    Token(&'static dyn crate::TokenRules),
     /// A byte stream to a node, pod or service: exec, attach, portforward, proxy, log.
     Connect(&'static dyn Connect),
 }

@@ -8,6 +8,7 @@ mod context;
 mod descriptor;
 mod hooks;
 pub mod rules;
+mod token;
 
 pub use action::{Acted, Action};
 pub use builtin::{ALL_VERBS, PART_VERBS};
@@ -18,3 +19,4 @@ pub use descriptor::{
     SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
 };
 pub use hooks::{Hooks, NoHooks, SideWrite};
+pub use token::{Claims, TokenRules};

@@ -37,6 +37,11 @@ use resource::Descriptor;
 use schema::Schema;
 use std::sync::Arc;
 
+/// The rules of service accounts' tokens.
+pub fn service_account_tokens() -> &'static dyn resource::TokenRules {
+    &core::serviceaccount_token::ServiceAccountToken
+}
+
 /// The descriptors of all built-in resources, in no particular order.
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
     all_with(schema, &Settings::default())

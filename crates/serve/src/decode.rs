@@ -128,8 +128,10 @@ pub fn body_of_kind(
     if other_versions.contains(&other) {
         expected.version = other.into();
     }
-    let (value, strict) = typed_object(route, &schema, format, body, &expected, ty)?;
+    let (mut value, strict) = typed_object(route, &schema, format, body, &expected, ty)?;
     check_strict(strict, validation, &expected, arrived.warnings)?;
+    value.set("apiVersion", expected.api_version());
+    value.set("kind", &expected.kind);
     Ok(value)
 }
 

@@ -17,17 +17,18 @@ use crate::query::Query;
 use crate::registry::Resources;
 use crate::route::{NoRoute, Route, check_document, is_below_group};
 use crate::scale::{self, ScaleChange};
-use crate::server::{Server, new_uid};
+use crate::server::{Server, StoreReader, new_uid};
 use crate::warnings::Warnings;
 use crate::write::{self, Attempted, Outcome, Write};
-use crate::{action, connect, read, review, watch as watching};
+use crate::{action, connect, read, review, token, watch as watching};
 use bytes::Bytes;
 use codec::negotiate::Offer;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
+use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
-use resource::{Action, SubresourceKind, User, Verb};
+use resource::{Action, Context, Reader as _, SubresourceKind, TokenRules, User, Verb};
 use std::sync::Arc;
 
 const AUDIT_ID: &str = "audit-id";
@@ -142,7 +143,7 @@ impl ResourceRequest<'_> {
         match self.route.part.as_ref().map(|part| &part.does) {
             Some(SubresourceKind::Scale { .. }) if self.route.info.verb == "get" => return self.get_scale().await,
             Some(SubresourceKind::Action(action)) => return self.act(*action, &body.await?).await,
-            Some(SubresourceKind::Token) => return Err(Status::resource_not_found()),
+            Some(SubresourceKind::Token(rules)) => return self.issue_token(*rules, &body.await?),
             _ => {}
         }
         if let Some(action) = self.route.descriptor().acts {
@@ -245,6 +246,29 @@ impl ResourceRequest<'_> {
         let user = self.authorized.authenticated.user();
         action::decode(self.server, &self.route, user, action, self.arrived(body))?.run().await?;
         Ok(answer::status(&self.form, &Status { code: 201, ..Status::success(Details::default()) }))
+    }
+
+    /// A create that makes a token for the parent.
+    fn issue_token(&self, rules: &dyn TokenRules, body: &Bytes) -> Result<Response<Body>> {
+        let (route, info) = (&self.route, &self.route.info);
+        let kind = route.part.as_ref().map(|part| part.kind.clone()).unwrap_or_default();
+        let options = WriteOptions::parse(self.query, WriteKind::Create)?;
+        let mut request = decode::body_of_kind(route, self.arrived(body), &kind, &[], options.field_validation)?;
+        resource::rules::ensure_namespace(route.descriptor(), &info.namespace, &mut request)?;
+        let reader = StoreReader { resources: &route.resources, store: &self.server.store };
+        let ctx = Context {
+            user: self.authorized.authenticated.user(),
+            now: Timestamp::now(),
+            dry_run: options.dry_run,
+            namespace: &info.namespace,
+            subresource: &info.subresource,
+            reader: &reader,
+        };
+        let d = route.descriptor();
+        let account = reader.get(&d.group, &d.plural, &info.namespace, &info.name);
+        let account = account.ok_or_else(|| Status::not_found(&d.group, &d.plural, &info.name))?;
+        let answered = token::issue(self.server, rules, &ctx, &account, request)?;
+        Ok(answer::tree(&self.form, 201, &kind, &answered))
     }
 
     fn deletion(&self, name: &str, delete: &Delete) -> Write {

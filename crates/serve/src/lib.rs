@@ -25,6 +25,7 @@ mod review;
 mod route;
 mod scale;
 mod server;
+pub mod token;
 pub mod version;
 mod warnings;
 mod watch;

@@ -7,6 +7,7 @@ use crate::connect::Dialer;
 use crate::form;
 use crate::metrics::Metrics;
 use crate::registry::{Endpoint, Registry, Resources};
+use crate::token::TokenKeys;
 use http::{Response, request};
 use meta::{Str, Value};
 use resource::Reader;
@@ -29,6 +30,8 @@ pub struct Server {
     pub authenticators: Authenticators,
     pub authorizers: Authorizers,
     pub admission: admission::Chain,
+    /// `None`: no tokens are made.
+    pub tokens: Option<Arc<TokenKeys>>,
     pub pages: Box<dyn Pages>,
     /// Connections to nodes, pods and services.
     pub dialer: Dialer,

@@ -17,6 +17,7 @@ mod resourcequota;
 mod secret;
 mod service;
 mod serviceaccount;
+pub mod serviceaccount_token;
 
 use crate::settings::Settings;
 use resource::Descriptor;

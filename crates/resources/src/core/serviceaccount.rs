@@ -16,7 +16,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             "token",
             Gvk::new("authentication.k8s.io", "v1", "TokenRequest"),
             &[Verb::Create],
-            SubresourceKind::Token,
+            SubresourceKind::Token(&super::serviceaccount_token::ServiceAccountToken),
         );
     columns::with(descriptor, |object, now| vec![cells::name(object), cells::age(object, now)])
 }
