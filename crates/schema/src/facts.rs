@@ -307,3 +307,62 @@ fn extension(name: &str, value: Value) -> Box<Rules> {
     source.set(name, value);
     Box::new(Rules { source, embedded: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_fields(fields: &str) -> Result<Type, String> {
+        let facts = format!("package x.v1 io.x.v1 x.io/v1\ntype Part\ntype Thing kind\n{fields}");
+        read(&facts).map(|schema| schema.ty(schema.named("io.x.v1.Thing").expect("Thing")).clone())
+    }
+
+    #[test]
+    fn a_field_line_says_everything_about_a_field() {
+        let line = " parts 1.5 []Part omit req list:map:a,b patch:merge,retainKeys key:a enum:one,two words\n";
+        let ty = read_fields(line).expect("good facts");
+        let field = ty.field("parts").expect("parts");
+        assert_eq!(field.path().collect::<Vec<_>>(), [1, 5]);
+        assert_eq!((field.presence, field.required), (Presence::OmitEmpty, true));
+        assert_eq!(field.list_type, Some(ListType::Map(vec!["a".into(), "b".into()])));
+        assert_eq!(field.patch_strategies, ["merge", "retainKeys"]);
+        assert_eq!(
+            (field.patch_merge_key.as_deref(), field.enums.as_slice()),
+            (Some("a"), ["one".into(), "two words".into()].as_slice())
+        );
+        assert_eq!(ty.gvks, [Gvk::new("x.io", "v1", "Thing")]);
+        assert_eq!(ty.fields[0].name, "kind");
+    }
+
+    #[test]
+    fn what_is_always_written_defaults_to_its_zero() {
+        let lines =
+            " a 1 string always\n b 2 int32 ptr\n c 3 Part always\n d 4 bool always =true\n e 5 []string always\n";
+        let ty = read_fields(lines).expect("good facts");
+        let default = |name: &str| ty.field(name).and_then(|f| f.default.clone());
+        assert_eq!(default("a"), Some("".into()));
+        assert_eq!(default("b"), None);
+        assert_eq!(default("c"), Some(Value::object()));
+        assert_eq!(default("d"), Some(Value::Bool(true)));
+        assert_eq!(default("e"), None);
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let cases = [
+            (" a 1 string", "a field line too short"),
+            (" a x string omit", "a number that is none"),
+            (" a 1 Nothing omit", "unknown type Nothing"),
+            (" a 1 string sometimes", "unknown presence"),
+            (" a 1 string omit list:bag", "unknown list type bag"),
+            (" a 1 string omit huh", "unknown word huh"),
+            (" a 1 string omit =1.5", "unknown default 1.5"),
+            ("type Thing", "type twice"),
+            ("nonsense", "neither package, type nor field"),
+        ];
+        for (line, why) in cases {
+            let error = read_fields(line).expect_err(line);
+            assert!(error.contains(why) && error.contains(line.trim()), "{line}: {error}");
+        }
+    }
+}

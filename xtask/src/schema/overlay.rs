@@ -255,3 +255,37 @@ fn field_difference(have: &Field, want: &Field) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts;
+    use super::*;
+
+    /// Whatever differs, the overlay made from the difference leads from the one to the other.
+    #[test]
+    fn an_overlay_makes_up_the_difference() {
+        let imported = "package x.v1 io.x.v1 x.io/v1\n\
+            type Gone\n a 1 string omit\n\
+            type Kept kind\n a 1 string omit\n b 2 int32 ptr req\n c 3 []string always list:atomic\n d 4 string omit\n";
+        let wanted = "package x.v1 io.x.v1 x.io/v1\n\
+            type Kept\n z 9 bool omit\n c 3 []string omit list:set\n a 1.1 bytes ptr req =\"x\" enum:A,B C\n e 5 Other nil\n b 2 int32 ptr\n\
+            type Other atomic\n a 1 string always\n";
+        let (imported, wanted) = (facts::read(imported).expect("facts"), facts::read(wanted).expect("facts"));
+        let overlay = read(&between(&imported, &wanted)).expect("an overlay");
+        let mut changed = imported.clone();
+        overlay.apply(&mut changed).expect("applies");
+        assert_eq!(facts::write(&changed), facts::write(&wanted));
+        let mut same = wanted.clone();
+        read(&between(&wanted, &wanted)).and_then(|o| o.apply(&mut same)).expect("applies");
+        assert_eq!(same, wanted);
+    }
+
+    #[test]
+    fn changes_to_what_is_not_imported_are_errors() {
+        let mut imported = facts::read("package x.v1 io.x.v1 x.io/v1\ntype A\n a 1 string omit\n").expect("facts");
+        for line in ["type B\n a ptr", "type A\n b ptr", "type A\n b after=c 2 string omit"] {
+            let overlay = read(&format!("package x.v1 io.x.v1 x.io/v1\n{line}\n")).expect("an overlay");
+            assert!(overlay.apply(&mut imported).is_err(), "{line}");
+        }
+    }
+}

@@ -35,6 +35,10 @@ pub fn object(d: &Descriptor, version: Version, descriptions: &Descriptions) -> 
         add_common(&mut out, POD, OBJECT_META, version, descriptions);
     }
     set_kind(&mut out, d, &d.kind);
+    let selectable: Vec<Value> = d.select_fields.iter().map(|f| value!({"fieldPath": (&f.name)})).collect();
+    if !selectable.is_empty() {
+        out.set("x-kubernetes-selectable-fields", selectable);
+    }
     out
 }
 
