@@ -76,6 +76,11 @@ impl JsonList {
         JsonList { out, first: true, tail }
     }
 
+    /// Makes room for items of so many bytes together.
+    pub fn item_room(&mut self, bytes: usize) {
+        self.out.reserve(bytes);
+    }
+
     /// Where the next item's JSON is appended.
     pub fn item(&mut self) -> &mut Vec<u8> {
         if !std::mem::take(&mut self.first) {

@@ -16,8 +16,12 @@ use resource::Descriptor;
 use store::Object;
 
 /// Numbers under which an object's encodings are kept: see [`Object::encoded`].
-const FORM_JSON: usize = 0;
-const FORM_PROTOBUF: usize = 1;
+/// JSON as an item of a list: without its kind.
+const FORM_JSON_ITEM: usize = 0;
+/// Whole frames of a watch: by format, then by kind of event.
+const FORM_FRAMES: [[usize; 3]; 2] = [[1, 2, 3], [4, 5, 6]];
+/// How much larger JSON is than the stored protobuf, about.
+const JSON_GROWTH: usize = 2;
 
 /// The form of a response.
 #[derive(Clone, Debug, Default)]
@@ -160,11 +164,20 @@ fn direct_bytes(format: Format, descriptor: &Descriptor, object: &Object, revisi
     if format == Format::Protobuf {
         return codec::protobuf_with_resource_version(&object.bytes, &gvk, &revision).map_err(unreadable);
     }
-    let mut out = Vec::with_capacity(object.bytes.len() * 2);
+    let mut out = Vec::with_capacity(object.bytes.len() * JSON_GROWTH);
     let message = Envelope::open(&object.bytes).map_err(unreadable)?.raw;
     let shown = Shown { gvk: Some(&gvk), resource_version: &revision };
     codec::transcode_json(&descriptor.schema, descriptor.type_id, message, &shown, &mut out).map_err(unreadable)?;
     Ok(out)
+}
+
+/// Appends the JSON of stored protobuf as an item of a list.
+fn write_item(descriptor: &Descriptor, object: &Object, out: &mut Vec<u8>) -> Result<()> {
+    let unreadable = |why: String| Status::internal(format!("{}: {why}", object.key));
+    let message = Envelope::open(&object.bytes).map_err(unreadable)?.raw;
+    let revision = object.revision.to_string();
+    let shown = Shown { gvk: None, resource_version: &revision };
+    codec::transcode_json(&descriptor.schema, descriptor.type_id, message, &shown, out).map_err(unreadable)
 }
 
 /// A list. Items of built-in kinds say no kind of their own.
@@ -207,14 +220,22 @@ fn list_json(descriptor: &Descriptor, page: &Page, metadata: &ListMeta) -> Resul
     let gvk = list_gvk(descriptor);
     let custom = descriptor.stored_as_json;
     let mut list = if custom { JsonList::custom(&gvk, metadata) } else { JsonList::typed(&gvk, metadata) };
+    let bytes: usize = page.objects.iter().map(|object| object.bytes.len() * JSON_GROWTH).sum();
+    list.item_room(bytes);
+    // A list that does not fit would only push out what watches share.
+    let keeps = bytes <= store::ENCODED_BYTES_MAX;
     for object in &page.objects {
         if is_direct(descriptor) {
-            let unreadable = |why: String| Status::internal(format!("{}: {why}", object.key));
-            let message = Envelope::open(&object.bytes).map_err(unreadable)?.raw;
-            let revision = object.revision.to_string();
-            let shown = Shown { gvk: None, resource_version: &revision };
-            let (schema, ty) = (&descriptor.schema, descriptor.type_id);
-            codec::transcode_json(schema, ty, message, &shown, list.item()).map_err(unreadable)?;
+            match object.encoded_before(FORM_JSON_ITEM) {
+                Some(item) => list.item().extend_from_slice(&item),
+                None if keeps => {
+                    let mut item = Vec::with_capacity(object.bytes.len() * JSON_GROWTH);
+                    write_item(descriptor, object, &mut item)?;
+                    item.shrink_to_fit();
+                    list.item().extend_from_slice(&object.encoded(FORM_JSON_ITEM, |_| item.into()));
+                }
+                None => write_item(descriptor, object, list.item())?,
+            }
             continue;
         }
         let mut item = served_value(descriptor, object)?;
@@ -259,41 +280,49 @@ impl Frames {
 
     /// The frame of an event; `None` for an object that cannot be read.
     pub fn frame(&mut self, change: &Change) -> Option<Bytes> {
-        let (kind, object) = match change {
-            Change::Added(object) => ("ADDED", self.object(object, object.revision)?),
-            Change::Modified(object) => ("MODIFIED", self.object(object, object.revision)?),
-            Change::Deleted(object, revision) => ("DELETED", self.object(object, *revision)?),
+        match change {
+            Change::Added(object) => self.object(0, "ADDED", object, object.revision),
+            Change::Modified(object) => self.object(1, "MODIFIED", object, object.revision),
+            Change::Deleted(object, revision) => self.object(2, "DELETED", object, *revision),
             Change::Bookmark { revision, ends_initial_events } => {
-                ("BOOKMARK", self.bookmark(*revision, *ends_initial_events).into())
+                let bookmark = self.bookmark(*revision, *ends_initial_events);
+                Some(self.framed("BOOKMARK", &bookmark))
             }
             Change::Error(status) => {
                 let form = Form { pretty: false, ..self.form.clone() };
-                ("ERROR", form.encode_tree(&Gvk::new("", "v1", "Status"), &status.to_value()).into())
+                let status = form.encode_tree(&Gvk::new("", "v1", "Status"), &status.to_value());
+                Some(self.framed("ERROR", &status))
             }
-        };
-        let frame = match self.form.accepted.format {
-            Format::Protobuf => codec::watch_frame_protobuf(kind, &object),
-            _ => codec::watch_frame_json(kind, &object),
-        };
-        Some(frame.into())
+        }
     }
 
-    /// An object as the watch shows it. Plain forms are encoded once and shared by all watches.
-    fn object(&mut self, object: &Object, revision: u64) -> Option<Bytes> {
+    fn framed(&self, kind: &str, object: &[u8]) -> Bytes {
+        match self.form.accepted.format {
+            Format::Protobuf => codec::watch_frame_protobuf(kind, object).into(),
+            _ => codec::watch_frame_json(kind, object).into(),
+        }
+    }
+
+    /// An object as the watch shows it. Plain frames are made once and shared by all watches.
+    fn object(&mut self, number: usize, kind: &str, object: &Object, revision: u64) -> Option<Bytes> {
         let descriptor = self.descriptor.clone();
         let format = self.form.accepted.format;
         if self.form.accepted.transform.is_none() && is_direct(&descriptor) {
-            let number = if format == Format::Protobuf { FORM_PROTOBUF } else { FORM_JSON };
-            let encode = |object: &Object| direct_bytes(format, &descriptor, object, revision).unwrap_or_default();
-            let bytes = match revision == object.revision {
-                true => object.encoded(number, |object| encode(object).into()),
-                false => encode(object).into(),
+            let forms = FORM_FRAMES[usize::from(format == Format::Protobuf)];
+            let encode = || {
+                let bytes = direct_bytes(format, &descriptor, object, revision);
+                bytes.map(|bytes| self.framed(kind, &bytes)).unwrap_or_default()
             };
-            return (!bytes.is_empty()).then_some(bytes);
+            let frame = match revision == object.revision {
+                true => object.encoded(forms[number], |_| encode()),
+                false => encode(),
+            };
+            return (!frame.is_empty()).then_some(frame);
         }
         let mut value = form::stored_value(&descriptor, object).ok()?;
         value.entry("metadata").set("resourceVersion", revision.to_string());
-        Some(self.value(value).into())
+        let bytes = self.value(value);
+        Some(self.framed(kind, &bytes))
     }
 
     fn value(&mut self, value: Value) -> Vec<u8> {

@@ -16,7 +16,7 @@ mod watch_log;
 
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;
-pub use object::{Extract, FORMS_MAX, Meta, Object, Resource};
+pub use object::{ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
 pub use store::{Options, OutOfRange, Store};
 pub use version::Term;

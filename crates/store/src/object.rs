@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use meta::Str;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// What the store knows of an object besides its bytes. Made by whoever encoded the bytes, or by [`Resource::extract`]
@@ -49,10 +50,21 @@ impl Object {
     /// made by `encode` at most once while the object is in demand, then shared by all who ask.
     pub fn encoded(&self, form: usize, encode: impl FnOnce(&Object) -> Bytes) -> Bytes {
         let encodings = self.encodings.get();
-        match encodings.forms.get(form) {
-            Some(slot) => slot.get_or_init(|| encode(self)).clone(),
-            None => encode(self),
-        }
+        let Some(slot) = encodings.forms.get(form) else { return encode(self) };
+        let mut made = 0;
+        let bytes = slot.get_or_init(|| {
+            let bytes = encode(self);
+            made = bytes.len();
+            bytes
+        });
+        let bytes = bytes.clone();
+        self.encodings.cache.grew(&encodings, made);
+        bytes
+    }
+
+    /// What [`Object::encoded`] made and still has.
+    pub fn encoded_before(&self, form: usize) -> Option<Bytes> {
+        self.encodings.known()?.forms.get(form)?.get().cloned()
     }
 
     /// The same revision with the metadata that `resource` makes; read from the bytes only when it may differ.
@@ -83,18 +95,44 @@ impl Object {
 /// Forms that [`Object::encoded`] keeps.
 pub const FORMS_MAX: usize = 8;
 
-/// How many objects keep their encodings at a time.
-const ENCODED_OBJECTS_MAX: usize = 1024;
+/// All encodings that are kept at a time. Who encodes more than this at once gains nothing by keeping it.
+pub const ENCODED_BYTES_MAX: usize = 48 << 20;
 
 #[derive(Debug, Default)]
 struct Encodings {
     forms: [OnceLock<Bytes>; FORMS_MAX],
+    bytes: AtomicUsize,
 }
 
-/// Keeps the encodings of the objects that were encoded last: a watch's fan-out shares them, and nothing else stays.
+/// Keeps the encodings that were made last: a watch's fan-out and repeated lists share them, older ones go.
 #[derive(Debug, Default)]
 pub(crate) struct EncodingCache {
-    recent: Mutex<VecDeque<Arc<Encodings>>>,
+    recent: Mutex<Recent>,
+}
+
+#[derive(Debug, Default)]
+struct Recent {
+    encodings: VecDeque<Arc<Encodings>>,
+    bytes: usize,
+}
+
+impl EncodingCache {
+    /// Counts what an object's encodings grew by, and forgets the oldest until all fit.
+    fn grew(&self, encodings: &Arc<Encodings>, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.bytes += bytes;
+        if encodings.bytes.fetch_add(bytes, Ordering::Relaxed) == 0 {
+            recent.encodings.push_back(encodings.clone());
+        }
+        while recent.bytes > ENCODED_BYTES_MAX {
+            let Some(oldest) = recent.encodings.pop_front() else { return };
+            // What others make of it from here on is no longer counted with it, but as new.
+            recent.bytes = recent.bytes.saturating_sub(oldest.bytes.swap(0, Ordering::Relaxed));
+        }
+    }
 }
 
 /// An object's way to its encodings.
@@ -113,19 +151,17 @@ impl EncodingSlot {
         EncodingSlot::new(&self.cache)
     }
 
+    fn known(&self) -> Option<Arc<Encodings>> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+
     fn get(&self) -> Arc<Encodings> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(encodings) = own.upgrade() {
-            return encodings;
-        }
-        let encodings = Arc::new(Encodings::default());
-        *own = Arc::downgrade(&encodings);
-        let mut recent = self.cache.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() >= ENCODED_OBJECTS_MAX {
-            recent.pop_front();
-        }
-        recent.push_back(encodings.clone());
-        encodings
+        own.upgrade().unwrap_or_else(|| {
+            let encodings = Arc::new(Encodings::default());
+            *own = Arc::downgrade(&encodings);
+            encodings
+        })
     }
 }
 
@@ -166,5 +202,35 @@ impl Resource {
 impl std::fmt::Debug for Resource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Resource").field("prefix", &self.prefix).field("field_names", &self.field_names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_shared_and_bounded() {
+        let cache = Arc::default();
+        let object = |n: u64| Object {
+            key: n.to_string().into(),
+            revision: n,
+            create_revision: n,
+            bytes: Bytes::new(),
+            meta: Meta::default(),
+            fingerprint: 0,
+            encodings: EncodingSlot::new(&cache),
+        };
+        let size = ENCODED_BYTES_MAX / 4;
+        let encode = |_: &Object| Bytes::from(vec![0; size]);
+        let objects: Vec<Object> = (0..6).map(object).collect();
+        for object in &objects {
+            let made = object.encoded(1, encode);
+            assert_eq!(object.encoded(1, |_| panic!("once")).as_ptr(), made.as_ptr());
+            assert!(object.encoded_before(0).is_none());
+        }
+        let kept: Vec<bool> = objects.iter().map(|object| object.encoded_before(1).is_some()).collect();
+        assert_eq!(kept, [false, false, true, true, true, true]);
+        assert_eq!(objects[0].encoded(FORMS_MAX, |_| Bytes::from_static(b"x")), "x", "unknown forms are not kept");
     }
 }
