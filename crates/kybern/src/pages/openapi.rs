@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, header};
 use serve::Body;
+use time::{Duration, OffsetDateTime};
 
 use super::cached::Documents;
 use super::{accept, respond, set, tagged};
@@ -46,7 +47,10 @@ pub fn answer(documents: &Documents, head: &Parts) -> Option<Response<Body>> {
     }
     let key = path.strip_prefix("/openapi/v3")?.trim_matches('/');
     if key.is_empty() {
-        return Some(respond(200, "application/json", documents.openapi_v3_index().bytes.clone()));
+        let index = documents.openapi_v3_index();
+        let mut response = tagged(&head.headers, &index.etag, index.bytes.clone());
+        set(&mut response, header::CONTENT_TYPE, "application/json");
+        return Some(response);
     }
     Some(v3(documents, head, key))
 }
@@ -77,10 +81,37 @@ fn v3(documents: &Documents, head: &Parts, key: &str) -> Response<Body> {
     set(&mut response, header::VARY, "Accept");
     if hash.is_some() {
         set(&mut response, header::CACHE_CONTROL, "public, immutable");
+        // As long as HTTP allows: what a hash names never changes.
+        set(&mut response, header::EXPIRES, &http_date(OffsetDateTime::now_utc() + Duration::days(365)));
     }
     response
 }
 
+/// "Sun, 06 Nov 1994 08:49:37 GMT".
+fn http_date(at: OffsetDateTime) -> String {
+    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
+    let short = |name: &str| name.chars().take(3).collect::<String>();
+    let (hour, minute, second) = at.to_hms();
+    format!(
+        "{}, {:02} {} {} {hour:02}:{minute:02}:{second:02} GMT",
+        short(&weekday),
+        at.day(),
+        short(&month),
+        at.year()
+    )
+}
+
 fn unacceptable() -> Response<Body> {
     respond(406, "text/plain", Bytes::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_written_as_http_has_them() {
+        let at = OffsetDateTime::from_unix_timestamp(784_111_777).expect("a time");
+        assert_eq!(http_date(at), "Sun, 06 Nov 1994 08:49:37 GMT");
+    }
 }
