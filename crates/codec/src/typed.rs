@@ -121,6 +121,8 @@ pub(crate) struct Walk<'s, S> {
     /// An empty list or map that is always written becomes null, as storage makes it. What a client sends keeps it: it
     /// says that the client sets the field.
     pub(crate) stored: bool,
+    /// How many fields were set twice.
+    twice: usize,
     /// The type of metadata: the one part of a custom resource that is decoded by its type.
     metadata: TypeId,
 }
@@ -128,7 +130,7 @@ pub(crate) struct Walk<'s, S> {
 impl<'s, S: Source> Walk<'s, S> {
     pub(crate) fn new(schema: &'s Schema, source: S) -> Walk<'s, S> {
         let metadata = schema.named(OBJECT_META).unwrap_or(TypeId(u32::MAX));
-        Walk { schema, source, strict: Vec::new(), saved: None, lax: false, stored: false, metadata }
+        Walk { schema, source, strict: Vec::new(), saved: None, lax: false, stored: false, twice: 0, metadata }
     }
 
     /// Decodes a whole object.
@@ -359,6 +361,7 @@ impl<'s, S: Source> Walk<'s, S> {
             let mut before = Value::Null;
             if seen & bit != 0 {
                 self.report("duplicate", &place);
+                self.twice += 1;
                 let position = entries.iter().position(|(name, _)| *name == field.name);
                 before = position.map(|i| entries.remove(i).1).unwrap_or_default();
             }
@@ -366,7 +369,8 @@ impl<'s, S: Source> Walk<'s, S> {
             entries.push((field.name.clone(), Value::Null));
             let Some((_, value)) = entries.last_mut() else { break };
             self.value(&field.shape, &place, value)?;
-            if !before.is_null() {
+            // Merging costs what both hold: a body that sets a field over and over gets the last value only.
+            if !before.is_null() && self.twice < STRICT_MAX {
                 *value = merge(before, std::mem::take(value));
             }
             if !settle(self.schema, field, value, self.stored) {
@@ -393,13 +397,20 @@ impl<'s, S: Source> Walk<'s, S> {
 /// What a field holds after it was set twice: Go decodes the second value into the first one's struct or map.
 fn merge(before: Value, after: Value) -> Value {
     match (before, after) {
-        (Value::Object(mut into), Value::Object(from)) => {
-            for (key, value) in from {
-                let slot = into.entry(&key);
-                let before = std::mem::take(slot);
-                *slot = merge(before, value);
+        (Value::Object(before), Value::Object(after)) => {
+            let (mut left, mut right) = (before.into_iter().peekable(), after.into_iter().peekable());
+            let mut entries = Vec::with_capacity(left.len() + right.len());
+            while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
+                let order = a.cmp(b);
+                let one = if order.is_le() { left.next() } else { None };
+                let other = if order.is_ge() { right.next() } else { None };
+                entries.extend(match (one, other) {
+                    (Some((key, one)), Some((_, other))) => Some((key, merge(one, other))),
+                    (one, other) => one.or(other),
+                });
             }
-            Value::Object(into)
+            entries.extend(left.chain(right));
+            Value::Object(Map::from_entries(entries).0)
         }
         (before, Value::Null) => before,
         (_, after) => after,

@@ -50,17 +50,21 @@ pub(crate) fn settle(schema: &Schema, field: &Field, value: &mut Value, stored: 
         (Presence::Always | Presence::Nullable, Value::Null) => *value = unset(schema, field),
         (Presence::OmitEmpty, _) => return !is_zero(value, &field.shape),
         // protobuf cannot tell an empty list or map from none, so that storage makes them the same.
-        (Presence::Always, Value::Array(items)) if stored && items.is_empty() && in_protobuf(field) => {
+        (Presence::Always, _) if stored && is_empty_collection(value, &field.shape) && in_protobuf(field) => {
             *value = Value::Null;
-        }
-        (Presence::Always, Value::Object(map)) if stored && map.is_empty() && in_protobuf(field) => {
-            if matches!(field.shape, Shape::Map(_)) {
-                *value = Value::Null;
-            }
         }
         _ => {}
     }
     true
+}
+
+/// An empty list or map; raw values that look like one are not.
+fn is_empty_collection(value: &Value, shape: &Shape) -> bool {
+    match (shape, value) {
+        (Shape::List(_), Value::Array(items)) => items.is_empty(),
+        (Shape::Map(_), Value::Object(map)) => map.is_empty(),
+        _ => false,
+    }
 }
 
 fn in_protobuf(field: &Field) -> bool {
@@ -69,19 +73,17 @@ fn in_protobuf(field: &Field) -> bool {
 
 /// Whether Go's omitempty (or, for structs, omitzero) leaves the value out.
 fn is_zero(value: &Value, shape: &Shape) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) | Value::Int(0) => {
-            !matches!((shape, value), (Shape::IntOrString, Value::Int(_)))
-        }
-        Value::Float(n) => *n == 0.0,
-        Value::String(s) => s.is_empty() && !matches!(shape, Shape::IntOrString),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => match shape {
-            Shape::Object(_) => map.iter().all(|(_, v)| is_zero_deep(v)),
-            Shape::Map(_) => map.is_empty(),
-            _ => false,
-        },
-        Value::Bool(_) | Value::Int(_) => false,
+    match (shape, value) {
+        (_, Value::Null) => true,
+        // Types of their own, which omitempty never leaves out.
+        (Shape::IntOrString | Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::SchemaOr { .. }, _) => false,
+        (Shape::Object(_), Value::Object(map)) => map.iter().all(|(_, v)| is_zero_deep(v)),
+        (_, Value::Object(map)) => map.is_empty(),
+        (_, Value::Array(items)) => items.is_empty(),
+        (_, Value::String(text)) => text.is_empty(),
+        (_, Value::Int(n)) => *n == 0,
+        (_, Value::Float(n)) => *n == 0.0,
+        (_, Value::Bool(b)) => !b,
     }
 }
 

@@ -140,3 +140,29 @@ fn varint(mut n: u64, out: &mut Vec<u8>) {
     }
     out.push(n as u8);
 }
+
+#[test]
+fn work_grows_with_the_body_and_not_with_its_square() {
+    // Each of these took minutes where an entry is put into a sorted list one at a time.
+    let schema = schema::builtin();
+    let gvk = Gvk::new("", "v1", "ConfigMap");
+    let ty = schema.kind(&gvk).expect("ConfigMap");
+    let count = 100_000;
+    let mut message = Vec::new();
+    for i in (0..count).rev() {
+        let key = format!("k{i:06}");
+        let entry = [&[0x0a, key.len() as u8], key.as_bytes(), &[0x12, 0]].concat();
+        message.extend_from_slice(&[0x12, entry.len() as u8]);
+        message.extend_from_slice(&entry);
+    }
+    let mut body = Vec::new();
+    codec::wrap_protobuf(&gvk, &message, &mut body);
+    let object = codec::decode_protobuf(&schema, ty, &body).expect("well formed").value;
+    assert_eq!(object["data"].entries().len(), count);
+    let again: String = (0..count).map(|i| format!(r#""data":{{"k{i:06}":""}},"#)).collect();
+    let object = codec::decode_json(&schema, ty, format!("{{{again}\"kind\":\"ConfigMap\"}}").as_bytes());
+    assert_eq!(object.map(|o| o.strict), Ok(vec!["duplicate field \"data\"".to_string()]));
+    let merges = "  <<: *a\n".repeat(count / 4);
+    let yaml = codec::parse_yaml(format!("a: &a {{x: 1}}\nb:\n{merges}").as_bytes());
+    assert!(yaml.is_ok(), "{:?}", yaml.err());
+}

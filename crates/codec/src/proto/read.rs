@@ -12,8 +12,9 @@ use schema::{Field, Schema, SchemaOther, Shape, Type, TypeId};
 
 /// Decodes an object's message.
 pub(crate) fn decode_message(schema: &Schema, ty: TypeId, bytes: &[u8]) -> Result<Value, String> {
-    let ty = schema.ty(ty);
-    Reader { schema, depth: 0 }.message(ty, bytes)
+    let mut value = Value::Null;
+    Reader { schema, depth: 0 }.message(schema.ty(ty), bytes, &mut value)?;
+    Ok(value)
 }
 
 struct Reader<'s> {
@@ -21,44 +22,58 @@ struct Reader<'s> {
     depth: u32,
 }
 
-/// The members of a struct while its message is read, by field index.
+/// The members of a struct while its message is read.
 #[derive(Default)]
 struct Members {
-    entries: Vec<(usize, Value)>,
+    entries: Vec<(Str, Value)>,
+    /// The fields of `entries`, by index.
+    fields: Vec<u16>,
+    /// Entries of maps by position in `entries`, put in order at the end: keys may arrive in any order.
+    maps: Vec<(usize, Vec<(Str, Value)>)>,
     seen: u128,
 }
 
 impl Members {
-    /// The slot of a field; null when it was not there yet.
-    fn slot(&mut self, index: usize) -> &mut Value {
+    /// The position of a field's entry; null is there when it was not met yet.
+    fn position(&mut self, index: usize, field: &Field) -> usize {
         let bit = 1_u128.checked_shl(index as u32).unwrap_or(0);
-        let at = match self.seen & bit {
+        if self.seen & bit != 0
             // Repeated fields come one after the other, so that the last entry is nearly always it.
-            0 => None,
-            _ => self.entries.iter().rposition(|(known, _)| *known == index),
-        };
+            && let Some(position) = self.fields.iter().rposition(|known| usize::from(*known) == index)
+        {
+            return position;
+        }
         self.seen |= bit;
-        let at = at.unwrap_or_else(|| {
-            self.entries.push((index, Value::Null));
-            self.entries.len() - 1
+        self.fields.push(index as u16);
+        self.entries.push((field.name.clone(), Value::Null));
+        self.entries.len() - 1
+    }
+
+    fn map(&mut self, position: usize) -> &mut Vec<(Str, Value)> {
+        let at = self.maps.iter().rposition(|(known, _)| *known == position).unwrap_or_else(|| {
+            self.maps.push((position, Vec::new()));
+            self.maps.len() - 1
         });
-        &mut self.entries[at].1
+        &mut self.maps[at].1
     }
 }
 
 impl Reader<'_> {
-    fn message(&mut self, ty: &Type, bytes: &[u8]) -> Result<Value, String> {
+    fn message(&mut self, ty: &Type, bytes: &[u8], slot: &mut Value) -> Result<(), String> {
         let mut members = Members::default();
         self.fields(ty, 0, bytes, &mut members)?;
-        let mut entries = Vec::with_capacity(members.entries.len() + 1);
-        for (index, mut value) in members.entries {
-            let Some(field) = ty.fields.get(index) else { continue };
-            if settle(self.schema, field, &mut value, true) {
-                entries.push((field.name.clone(), value));
-            }
+        for (position, entries) in std::mem::take(&mut members.maps) {
+            members.entries[position].1 = Value::Object(Map::from_entries(entries).0);
         }
-        fill(self.schema, ty, members.seen, &mut entries);
-        Ok(Value::Object(Map::from_entries(entries).0))
+        let mut fields = members.fields.iter().map(|index| ty.fields.get(usize::from(*index)));
+        members.entries.retain_mut(|(_, value)| match fields.next().flatten() {
+            Some(field) => settle(self.schema, field, value, true),
+            None => false,
+        });
+        fill(self.schema, ty, members.seen, &mut members.entries);
+        let object = Value::Object(Map::from_entries(members.entries).0);
+        *slot = merge(std::mem::take(slot), object);
+        Ok(())
     }
 
     fn fields(&mut self, ty: &Type, inline: u32, bytes: &[u8], members: &mut Members) -> Result<(), String> {
@@ -70,7 +85,13 @@ impl Reader<'_> {
         let mut targets = Targets::new(ty, inline);
         while let Some((number, value)) = fields.next()? {
             match targets.find(number) {
-                Target::Field(index, field) => self.member(field, value, members.slot(index))?,
+                Target::Field(index, field) => {
+                    let position = members.position(index, field);
+                    match &field.shape {
+                        Shape::Map(item) => members.map(position).push(self.map_entry(field, item, value)?),
+                        _ => self.member(field, value, &mut members.entries[position].1)?,
+                    }
+                }
                 Target::Embed(inner) => self.fields(ty, inner, value.bytes(), members)?,
                 Target::Unknown => {}
             }
@@ -81,18 +102,16 @@ impl Reader<'_> {
 
     fn member(&mut self, field: &Field, wire: Wire, slot: &mut Value) -> Result<(), String> {
         match &field.shape {
-            Shape::List(item) if field.wrapped => {
-                *slot = self.wrapped(field, item, wire.bytes())?;
-            }
+            Shape::List(item) if field.wrapped => *slot = self.wrapped(field, item, wire.bytes())?,
             Shape::List(item) => {
-                let value = self.single(field, item, wire)?;
-                slot.array_mut().push(value);
+                let items = slot.array_mut();
+                items.push(Value::Null);
+                match items.last_mut() {
+                    Some(last) => self.single(field, item, wire, last),
+                    None => Ok(()),
+                }?;
             }
-            Shape::Map(item) => self.map_entry(field, item, wire, slot.object_mut())?,
-            shape => {
-                let value = self.single(field, shape, wire)?;
-                *slot = merge(std::mem::take(slot), value);
-            }
+            shape => self.single(field, shape, wire, slot)?,
         }
         Ok(())
     }
@@ -103,13 +122,15 @@ impl Reader<'_> {
         let mut fields = Fields::new(bytes);
         while let Some((number, value)) = fields.next()? {
             if number == 1 {
-                items.push(self.single(field, item, value)?);
+                let mut one = Value::Null;
+                self.single(field, item, value, &mut one)?;
+                items.push(one);
             }
         }
         Ok(Value::Array(items))
     }
 
-    fn map_entry(&mut self, field: &Field, item: &Shape, wire: Wire, map: &mut Map) -> Result<(), String> {
+    fn map_entry(&mut self, field: &Field, item: &Shape, wire: Wire) -> Result<(Str, Value), String> {
         let Wire::Bytes(bytes) = wire else { return Err(wrong_wire(wire, field)) };
         let (mut key, mut value) = (Str::default(), Value::Null);
         let mut fields = Fields::new(bytes);
@@ -117,16 +138,19 @@ impl Reader<'_> {
             match (number, item) {
                 (1, _) => key = text_of(wire.bytes()).into(),
                 (2, Shape::List(item)) => value = self.wrapped(field, item, wire.bytes())?,
-                (2, item) => value = self.single(field, item, wire)?,
+                (2, item) => {
+                    value = Value::Null;
+                    self.single(field, item, wire, &mut value)?;
+                }
                 _ => {}
             }
         }
-        map.insert(key, if value.is_null() { zero(self.schema, item) } else { value });
-        Ok(())
+        Ok((key, if value.is_null() { zero(self.schema, item) } else { value }))
     }
 
-    fn single(&mut self, field: &Field, shape: &Shape, wire: Wire) -> Result<Value, String> {
-        Ok(match (shape, wire) {
+    /// One value. A struct goes into what the slot holds of it already.
+    fn single(&mut self, field: &Field, shape: &Shape, wire: Wire, slot: &mut Value) -> Result<(), String> {
+        *slot = match (shape, wire) {
             (Shape::Bool, Wire::Varint(n)) => Value::Bool(n != 0),
             (Shape::Int32, Wire::Varint(n)) => Value::Int(i64::from(n as i32)),
             (Shape::Int64, Wire::Varint(n)) => Value::Int(n as i64),
@@ -137,14 +161,15 @@ impl Reader<'_> {
                 base64::encode(bytes, &mut text);
                 Value::String(Str::from_utf8(&text).unwrap_or_default())
             }
+            (Shape::Object(id), Wire::Bytes(bytes)) => return self.message(self.schema.ty(*id), bytes, slot),
             (_, Wire::Bytes(bytes)) => self.compound(field, shape, bytes)?,
             _ => return Err(wrong_wire(wire, field)),
-        })
+        };
+        Ok(())
     }
 
     fn compound(&mut self, field: &Field, shape: &Shape, bytes: &[u8]) -> Result<Value, String> {
         match shape {
-            Shape::Object(id) => self.message(self.schema.ty(*id), bytes),
             Shape::Time | Shape::MicroTime => time(shape, bytes).map_err(str::to_string),
             Shape::Duration => {
                 let nanos = varint_field(bytes, 1)?.unwrap_or(0);
@@ -171,22 +196,25 @@ impl Reader<'_> {
     fn schema_or(&mut self, object: TypeId, other: SchemaOther, bytes: &[u8]) -> Result<Value, String> {
         let ty = self.schema.ty(object);
         let mut items = Vec::new();
-        let (mut allows, mut schema) = (false, None);
+        let (mut allows, mut schema) = (false, Value::Null);
         let mut fields = Fields::new(bytes);
         while let Some((number, wire)) = fields.next()? {
             match (other, number, wire) {
                 (SchemaOther::Bool, 1, Wire::Varint(n)) => allows = n != 0,
-                (SchemaOther::Bool, 2, _) | (_, 1, _) => schema = Some(self.message(ty, wire.bytes())?),
-                (SchemaOther::SchemaArray, 2, _) => items.push(self.message(ty, wire.bytes())?),
+                (SchemaOther::Bool, 2, _) | (_, 1, _) => self.message(ty, wire.bytes(), &mut schema)?,
+                (SchemaOther::SchemaArray, 2, _) => {
+                    let mut item = Value::Null;
+                    self.message(ty, wire.bytes(), &mut item)?;
+                    items.push(item);
+                }
                 (SchemaOther::StringArray, 2, _) => items.push(Value::String(text_of(wire.bytes()).into())),
                 _ => {}
             }
         }
         Ok(match (schema, other) {
             (_, _) if !items.is_empty() => Value::Array(items),
-            (Some(schema), _) => schema,
-            (None, SchemaOther::Bool) => Value::Bool(allows),
-            (None, _) => Value::Null,
+            (Value::Null, SchemaOther::Bool) => Value::Bool(allows),
+            (schema, _) => schema,
         })
     }
 }

@@ -8,7 +8,7 @@ use meta::json::{self, DEPTH_MAX, text_of};
 use meta::{Map, Str, Value};
 use schema::{Schema, TypeId};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How many values all aliases together may repeat.
 const ALIASED_VALUES_MAX: usize = 100_000;
@@ -175,29 +175,29 @@ impl Reader<'_> {
     }
 
     fn mapping(&mut self) -> Result<(Map, usize), String> {
-        let mut entries: Vec<(Str, Value)> = Vec::new();
-        let (mut values, mut lines) = (1, Vec::new());
+        let (mut entries, mut lines) = (Vec::new(), Vec::new());
+        let (mut merged, mut values) = (Vec::new(), 1);
         while let Some(key) = self.node()? {
             let Some(node) = self.node()? else { return Err("did not find expected node content".to_string()) };
             values += key.values + node.values;
             if key.merge {
-                merge(&mut entries, node.value)?;
-                lines.resize(entries.len(), None);
+                merge(&mut merged, node.value)?;
                 continue;
             }
-            lines.push(Some(node.line));
+            lines.push(node.line);
             entries.push((key_text(&key.value)?, node.value));
         }
         self.find_twice(&entries, &lines);
-        Ok((Map::from_entries(entries).0, values))
+        // What is written wins over what is merged, and of that what came first: of equal keys the last one stays.
+        merged.reverse();
+        merged.append(&mut entries);
+        Ok((Map::from_entries(merged).0, values))
     }
 
-    fn find_twice(&mut self, entries: &[(Str, Value)], lines: &[Option<usize>]) {
-        let mut seen = std::collections::HashSet::with_capacity(entries.len());
+    fn find_twice(&mut self, entries: &[(Str, Value)], lines: &[usize]) {
+        let mut seen = HashSet::with_capacity(entries.len());
         for ((key, _), line) in entries.iter().zip(lines) {
-            if !seen.insert(key.as_str())
-                && let Some(line) = line
-            {
+            if !seen.insert(key.as_str()) {
                 let key = meta::field::quote(key);
                 self.twice.push(format!("line {line}: key {key} already set in map"));
             }
@@ -205,8 +205,8 @@ impl Reader<'_> {
     }
 }
 
-/// Adds what `<<` merges: a map, or a list of maps of which the first one wins. Keys that are there already stay.
-fn merge(entries: &mut Vec<(Str, Value)>, from: Value) -> Result<(), String> {
+/// Adds what `<<` merges: a map, or a list of maps.
+fn merge(merged: &mut Vec<(Str, Value)>, from: Value) -> Result<(), String> {
     let maps = match from {
         Value::Array(items) => items,
         other => vec![other],
@@ -215,11 +215,7 @@ fn merge(entries: &mut Vec<(Str, Value)>, from: Value) -> Result<(), String> {
         let Value::Object(map) = map else {
             return Err("map merge requires map or sequence of maps as the value".to_string());
         };
-        for (key, value) in map {
-            if !entries.iter().any(|(known, _)| *known == key) {
-                entries.push((key, value));
-            }
-        }
+        merged.extend(map);
     }
     Ok(())
 }
