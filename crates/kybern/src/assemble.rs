@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auth::node::NodeAuthorizer;
 use resource::Descriptor;
 use rustls::RootCertStore;
-use serve::authenticate::{Authenticators, BearerTokens, ClientCertificates, TokenFile};
+use serve::authenticate::{Authenticator, Authenticators, BearerTokens, ClientCertificates, FrontProxy, TokenFile};
 use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
 use serve::connect::{Dialer, KubeletTrust};
 use serve::health::Health;
@@ -18,7 +18,7 @@ use serve::{Resources, Server, Settings};
 use store::Store;
 use tokio::sync::watch;
 
-use crate::options::{Mode, Options};
+use crate::options::{self, Mode, Options};
 use crate::pages::Site;
 use crate::pki::Pki;
 use crate::policy::{Followed, NodeMode, RbacMode};
@@ -131,8 +131,24 @@ fn authenticators(
         tokens.kinds.push(Arc::new(TokenFile::parse(&text).map_err(|why| format!("--token-auth-file: {why}"))?));
     }
     tokens.kinds.push(Arc::new(account_tokens));
-    Ok(Authenticators {
-        ordered: vec![Arc::new(ClientCertificates::new(verifier)), Arc::new(tokens)],
-        anonymous: options.authentication.anonymous,
+    let mut ordered: Vec<Arc<dyn Authenticator>> = vec![];
+    if let Some(proxy) = &options.authentication.front_proxy {
+        ordered.push(Arc::new(front_proxy(proxy)?));
+    }
+    ordered.push(Arc::new(ClientCertificates::new(verifier)));
+    ordered.push(Arc::new(tokens));
+    Ok(Authenticators { ordered, anonymous: options.authentication.anonymous })
+}
+
+fn front_proxy(options: &options::FrontProxy) -> Result<FrontProxy, String> {
+    let bundle = trust::read_file("requestheader-client-ca-file", &options.ca)?;
+    let roots = trust::roots(&bundle).map_err(|why| format!("--requestheader-client-ca-file: {why}"))?;
+    Ok(FrontProxy {
+        verifier: tls::client_verifier(roots)?,
+        names: options.names.clone(),
+        user_headers: options.user_headers.clone(),
+        uid_headers: options.uid_headers.clone(),
+        group_headers: options.group_headers.clone(),
+        extra_prefixes: options.extra_prefixes.clone(),
     })
 }

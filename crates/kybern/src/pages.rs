@@ -6,6 +6,7 @@ mod openapi;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -22,6 +23,7 @@ pub struct Site {
     pub health: Arc<Health>,
     /// `host:port` as clients outside of the cluster reach this server.
     pub address: String,
+    began: Instant,
     documents: Mutex<Option<(Arc<Resources>, Arc<Documents>)>>,
 }
 
@@ -33,6 +35,8 @@ const LISTED: &[&str] = &[
     "/apis",
     "/apis/",
     "/metrics",
+    "/metrics/slis",
+    "/statusz",
     "/openapi/v2",
     "/openapi/v3",
     "/openapi/v3/",
@@ -42,7 +46,7 @@ const LISTED: &[&str] = &[
 
 impl Site {
     pub fn new(health: Arc<Health>, address: String) -> Site {
-        Site { health, address, documents: Mutex::new(None) }
+        Site { health, address, began: Instant::now(), documents: Mutex::new(None) }
     }
 
     /// The documents of what is served now. They are made anew when that changes.
@@ -96,6 +100,15 @@ impl Site {
         })
     }
 
+    /// What is running, for people.
+    fn status(&self) -> String {
+        format!(
+            "kube-apiserver statusz\n\nFor people; the format may change.\n\nUp: {} s\nBinary version: {}\nEmulation version: 1.36\n",
+            self.began.elapsed().as_secs(),
+            serve::version::git_version()
+        )
+    }
+
     fn root(&self, server: &Server) -> Response<Body> {
         let mut paths: BTreeSet<String> = LISTED.iter().map(|path| (*path).to_owned()).collect();
         paths.extend(health::paths());
@@ -129,6 +142,8 @@ impl Pages for Site {
         match path {
             "/" | "/index.html" => Some(self.root(server)),
             "/metrics" => Some(respond(200, METRICS, serve::metrics::render(server))),
+            "/metrics/slis" => Some(respond(200, METRICS, self.health.metrics())),
+            "/statusz" => Some(respond(200, "text/plain; charset=utf-8", self.status())),
             _ if path == "/version" || path.starts_with("/version/") => {
                 // Anything but slashes after it is a route that upstream does not have.
                 let known = path.trim_end_matches('/') == "/version";

@@ -2,6 +2,7 @@
 //! (k8s.io/apiserver/pkg/authentication/request/{union,x509,bearertoken,websocket,anonymous}).
 
 mod bearer;
+mod front_proxy;
 mod token_file;
 mod x509;
 
@@ -10,10 +11,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use meta::Status;
+use meta::{Status, Str};
 use resource::User;
 
 pub use bearer::{BearerTokens, Token, Tokens};
+pub use front_proxy::FrontProxy;
 pub use token_file::TokenFile;
 pub use x509::{ClientCertificates, common_name};
 
@@ -130,6 +132,13 @@ fn add_authenticated_group(user: &mut User) {
     if !user.groups.iter().any(|group| group == GROUP_AUTHENTICATED || group == GROUP_UNAUTHENTICATED) {
         user.groups.push(GROUP_AUTHENTICATED.into());
     }
+}
+
+/// `%xx` in the key of a header stands for what header names cannot hold.
+pub(crate) fn unescape_key(key: &str) -> Str {
+    let literal = key.replace('+', "%2B").replace('=', "%3D").replace('&', "%26");
+    let unescaped = form_urlencoded::parse(literal.as_bytes()).next().map(|(key, _)| key.into_owned());
+    unescaped.unwrap_or_default().as_str().into()
 }
 
 #[cfg(test)]

@@ -111,6 +111,20 @@ impl Health {
         }
     }
 
+    /// `/metrics/slis`: the state of every check in the text format of metrics.
+    pub fn metrics(&self) -> String {
+        let name = "kubernetes_healthcheck";
+        let mut page = format!("# HELP {name} 1 for a check that passes, 0 for one that fails.\n# TYPE {name} gauge\n");
+        for endpoint in ["healthz", "livez", "readyz"] {
+            let listed = listed_in(endpoint).unwrap_or_default();
+            for (check, _, probe) in CHECKS.iter().filter(|(_, place, _)| place & listed != 0) {
+                let state = i32::from(self.run(*probe).is_ok());
+                page += &format!("{name}{{name=\"{check}\",type=\"{endpoint}\"}} {state}\n");
+            }
+        }
+        page
+    }
+
     fn run(&self, probe: Probe) -> Result<(), &'static str> {
         match probe {
             Probe::Store if self.store_failed.load(Ordering::Acquire) => Err("the store accepts no writes"),

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use meta::{Result, Status, Str};
 use resource::User;
 
-use crate::authenticate::Authenticated;
+use crate::authenticate::{Authenticated, unescape_key};
 use crate::authorize::{Attributes, Authorizers, Decision, Target, forbidden};
 
 const USER: &str = "impersonate-user";
@@ -76,7 +76,7 @@ fn wanted(headers: &HeaderMap) -> Result<Option<Identity>> {
     let mut extra: BTreeMap<Str, Vec<Str>> = BTreeMap::new();
     for (name, value) in headers {
         if let (Some(key), Ok(value)) = (name.as_str().strip_prefix(EXTRA_PREFIX), value.to_str()) {
-            extra.entry(unescape(key)).or_default().push(value.into());
+            extra.entry(unescape_key(key)).or_default().push(value.into());
         }
     }
     let wanted =
@@ -88,14 +88,6 @@ fn wanted(headers: &HeaderMap) -> Result<Option<Identity>> {
         return Ok(None);
     }
     Err(Status::bad_request(format!("requested {} without impersonating a user name", go_syntax(&wanted))))
-}
-
-/// `%xx` in the key of a header stands for what header names cannot hold.
-fn unescape(key: &str) -> Str {
-    let unescaped = form_urlencoded::parse(key.replace('+', "%2B").replace('=', "%3D").replace('&', "%26").as_bytes())
-        .next()
-        .map(|(key, _)| key.into_owned());
-    unescaped.unwrap_or_default().as_str().into()
 }
 
 /// Upstream prints the Go value.

@@ -145,7 +145,8 @@ pub fn api_services(server: &Server, facts: &Facts) -> Vec<Wanted> {
     let resources = server.registry.load();
     let served: BTreeSet<_> = resources
         .all()
-        .filter(|endpoint| !endpoint.descriptor.stored_as_json)
+        // The group of APIServices is the aggregator's own; no APIService speaks for it.
+        .filter(|e| !e.descriptor.stored_as_json && e.descriptor.group != "apiregistration.k8s.io")
         .map(|endpoint| (endpoint.descriptor.group.clone(), endpoint.descriptor.version.clone()))
         .collect();
     served.iter().map(|(group, version)| api_service(group, version, facts)).collect()
