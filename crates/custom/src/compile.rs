@@ -105,6 +105,7 @@ pub fn plain_field(name: &str, shape: Shape) -> Field {
         map_atomic: false,
         patch_strategies: Vec::new(),
         patch_merge_key: None,
+        go_type: None,
         nullable: false,
         rules: None,
     }

@@ -14,7 +14,7 @@
 //!   two fields only; `gvks:…` lists the kinds; `atomic`; `union:DISCRIMINATOR:FIELD=VALUE,…`.
 //! - ` NAME NUMBER SHAPE PRESENCE WORD…`: a field. NUMBER `1.5` is field 5 of the message that is embedded as field 1.
 //!   PRESENCE is `ptr`, `nil`, `omit` or `always` (see [`Presence`]). Words: `req`, `=DEFAULT` as JSON, `list:atomic`,
-//!   `list:set`, `list:map:KEYS`, `mapatomic`, `mapgranular`, `patch:…`, `key:…`, `wrapped`; last `enum:…`, whose values may have spaces.
+//!   `list:set`, `list:map:KEYS`, `mapatomic`, `mapgranular`, `patch:…`, `key:…`, `wrapped`, `go:TYPE`; last `enum:…`, whose values may have spaces.
 //!
 //! What follows from these is not written down: a field that is always written publishes its zero value as default.
 
@@ -261,6 +261,7 @@ fn field_word(field: &mut Field, word: &str) -> Result<(), String> {
         ("patch", list) => field.patch_strategies = list.split(',').map(Str::from).collect(),
         ("key", key) => field.patch_merge_key = Some(key.into()),
         ("wrapped", _) => field.wrapped = true,
+        ("go", name) => field.go_type = Some(name.into()),
         _ => return Err(format!("unknown word {word}")),
     }
     Ok(())

@@ -80,6 +80,8 @@ pub struct Field {
     pub patch_strategies: Vec<Str>,
     /// Strategic merge patch: the key of a merged list's items.
     pub patch_merge_key: Option<Str>,
+    /// Go's name of the strings in it when that is not "string" (`v1.SecretType`): errors of strategic merge patches name it.
+    pub go_type: Option<Str>,
     /// Explicit null is a value and stays (custom resources' `nullable`).
     pub nullable: bool,
     pub rules: Option<Box<Rules>>,

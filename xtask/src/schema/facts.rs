@@ -34,7 +34,7 @@ pub struct Field {
 }
 
 /// The words of a field, in their order; each stands for itself and for what begins with it and a colon.
-const WORDS: &[&str] = &["req", "=", "list", "patch", "key", "mapatomic", "mapgranular", "wrapped"];
+const WORDS: &[&str] = &["req", "=", "list", "patch", "key", "mapatomic", "mapgranular", "wrapped", "go"];
 
 /// The kind of a word: "list" of "list:map:name".
 pub fn stem(word: &str) -> &str {

@@ -30,7 +30,8 @@ impl Walk<'_> {
         let ty = self.schema.ty(id);
         for field in &ty.fields {
             if let Some(value) = map.get(&field.name).filter(|v| !v.is_null()) {
-                self.at_key(&field.name, |walk| walk.shape(&field.shape, value))?;
+                let text = field.go_type.as_deref().unwrap_or("string");
+                self.at_key(&field.name, |walk| walk.shape(&field.shape, text, value))?;
             }
         }
         if !ty.preserve_unknown {
@@ -53,7 +54,8 @@ impl Walk<'_> {
         result
     }
 
-    fn shape(&mut self, shape: &Shape, value: &Value) -> Result<(), String> {
+    /// `text`: Go's name of the strings in it.
+    fn shape(&mut self, shape: &Shape, text: &str, value: &Value) -> Result<(), String> {
         match (shape, value) {
             (_, Value::Null) => Ok(()),
             (Shape::Object(id), value) => self.object(*id, value),
@@ -61,7 +63,7 @@ impl Walk<'_> {
                 let len = self.path.len();
                 for (i, value) in items.iter().enumerate() {
                     self.path.push_str(&format!("[{i}]"));
-                    self.shape(item, value)?;
+                    self.shape(item, text, value)?;
                     self.path.truncate(len);
                 }
                 Ok(())
@@ -72,12 +74,15 @@ impl Walk<'_> {
             }
             (Shape::List(_) | Shape::Bytes, value) => Err(format!("cannot restore slice from {}", kind(value))),
             // The converter does not note the keys of maps.
-            (Shape::Map(item), Value::Object(map)) => map.iter().try_for_each(|(_, value)| self.shape(item, value)),
+            (Shape::Map(item), Value::Object(map)) => {
+                map.iter().try_for_each(|(_, value)| self.shape(item, text, value))
+            }
             (Shape::Map(_), value) => Err(format!("cannot restore map from {}", kind(value))),
             (Shape::Bool, value) => scalar(value, "bool"),
             (Shape::Int32, value) => scalar(value, "int32"),
             (Shape::Int64, value) => scalar(value, "int64"),
             (Shape::Float64, value) => scalar(value, "float64"),
+            (Shape::String, Value::Int(_)) => Err(format!("cannot convert int64 to {text}")),
             (Shape::String, value) => scalar(value, "string"),
             (Shape::Quantity, Value::Int(_) | Value::Float(_)) => Ok(()),
             (Shape::Quantity, value) => {
@@ -138,7 +143,6 @@ fn scalar(value: &Value, into: &str) -> Result<(), String> {
         Value::Int(_) if number => Ok(()),
         Value::Float(n) if number && (into == "float64" || n.fract() == 0.0) => Ok(()),
         Value::Float(_) if number => Err(format!("cannot convert float64 to {into}")),
-        Value::Int(_) if into == "string" => Err("cannot convert int64 to string".to_string()),
         _ => Err(format!("unrecognized type: {into}")),
     }
 }

@@ -134,6 +134,7 @@ fn patched_trees_are_read_in_the_converter_s_words() {
         (value!({"spec": {"template": {"spec": {"containers": "x"}}}}), "cannot restore slice from string"),
         (value!({"metadata": {"labels": []}}), "cannot restore map from slice"),
         (value!({"metadata": {"labels": {"a": 5}}}), "cannot convert int64 to string"),
+        (value!({"metadata": {"uid": 5}}), "cannot convert int64 to types.UID"),
         (value!({"spec": {"paused": "yes"}}), "unrecognized type: bool"),
     ];
     for (value, text) in cases {
