@@ -130,8 +130,8 @@ impl Hooks for DaemonSet {
     }
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
-        validate_spec(&object["spec"], Some(&old["spec"]["template"]), errs);
         workload::validate_selector_kept(&object["spec"], &old["spec"], &Path::new("spec"), errs);
+        validate_spec(&object["spec"], Some(&old["spec"]["template"]), errs);
     }
 
     fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, out: &mut Vec<String>) {

@@ -2,6 +2,7 @@
 
 pub mod base64;
 pub mod cidr;
+pub mod conditions;
 pub mod diff;
 pub mod domain_path;
 pub mod finalizer;

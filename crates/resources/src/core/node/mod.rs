@@ -1,8 +1,13 @@
 //! Node: a machine that runs pods.
 
+mod rules;
+
 use crate::cells::{self, AGE, ColumnRow, NAME};
+use crate::core::pod::round_quantities;
+use crate::rules::ip;
+use meta::field::{ErrorList, Path};
 use meta::{Gvk, Str, Value};
-use resource::{Descriptor, NoHooks, SelectValue, Strategy, SubresourceKind, Verb};
+use resource::{Context, Descriptor, Hooks, SelectValue, Strategy, SubresourceKind, Verb};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -15,10 +20,16 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_prefix("/registry/minions")
         .storage_version_hash("XwShjMxG9Fs=")
         // a kubelet registers itself with its status: create keeps it
-        .strategy(Strategy { keep_on_update: &["status"], reset_fields: &["status"], ..Strategy::default() })
+        .strategy(Strategy {
+            keep_on_update: &["status"],
+            reset_fields: &["status"],
+            metadata_checked_again: true,
+            ..Strategy::default()
+        })
         .columns(COLUMNS, cells)
         .select_value("spec.unschedulable", SelectValue::Function(unschedulable))
-        .status(crate::strategies::STATUS, NoHooks)
+        .hooks(Node)
+        .status(crate::strategies::STATUS, Status)
         .with_subresource(
             "proxy",
             Gvk::new("", "v1", "NodeProxyOptions"),
@@ -127,4 +138,88 @@ fn roles(node: &Value) -> String {
 fn address(node: &Value, kind: &str) -> Value {
     let found = node["status"]["addresses"].items().iter().find(|a| a["type"].str() == kind);
     Value::from(found.map_or("<none>", |a| a["address"].str()))
+}
+
+struct Node;
+
+impl Hooks for Node {
+    fn default(&self, object: &mut Value) {
+        mirror_cidrs(object.entry("spec"));
+        let status = object.entry("status");
+        for list in ["capacity", "allocatable"] {
+            if let Some(list) = status.get_mut(list) {
+                round_quantities(list);
+            }
+        }
+        if !status["capacity"].is_null() && status["allocatable"].is_null() {
+            let capacity = status["capacity"].clone();
+            status.set("allocatable", capacity);
+        }
+    }
+
+    fn prepare_create(&self, _ctx: &Context, object: &mut Value) {
+        drop_config(object, &Value::Null);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        drop_config(object, old);
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        rules::validate(object, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        rules::validate(object, errs);
+        rules::validate_change(object, old, errs);
+    }
+
+    fn warn(&self, _ctx: &Context, object: &Value, _old: Option<&Value>, out: &mut Vec<String>) {
+        let spec = &object["spec"];
+        if !spec["configSource"].is_null() {
+            out.push("spec.configSource: the feature is removed".into());
+        }
+        if !spec["externalID"].is_empty() {
+            out.push("spec.externalID: this field is deprecated, and is unused by Kubernetes".into());
+        }
+        for (i, cidr) in spec["podCIDRs"].items().iter().enumerate() {
+            ip::warn_cidr(cidr.str(), &Path::new("spec").child("podCIDRs").index(i), out);
+        }
+    }
+}
+
+/// podCIDR is the first of podCIDRs, and wins over them.
+fn mirror_cidrs(spec: &mut Value) {
+    let own = spec["podCIDR"].clone();
+    let first = spec["podCIDRs"].items().first().cloned();
+    if !own.is_empty() && first.as_ref() != Some(&own) {
+        spec.set("podCIDRs", Value::Array(vec![own]));
+    } else if let Some(first) = first.filter(|_| own.is_empty()) {
+        spec.set("podCIDR", first);
+    }
+}
+
+/// Fields of a feature of the past, for nodes that do not use it.
+fn drop_config(object: &mut Value, old: &Value) {
+    for (part, field) in [("spec", "configSource"), ("status", "config")] {
+        if old[part][field].is_null() {
+            object.entry(part).remove(field);
+        }
+    }
+}
+
+struct Status;
+
+impl Hooks for Status {
+    fn default(&self, object: &mut Value) {
+        Node.default(object);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        drop_config(object, old);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        rules::validate_change(object, old, errs);
+    }
 }
