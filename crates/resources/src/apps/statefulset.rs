@@ -8,7 +8,7 @@ use crate::workload;
 use meta::Value;
 use meta::field::{ErrorList, Path};
 use meta::{name, value};
-use resource::rules::{semantically_equal, validate_metadata};
+use resource::rules::{semantically_equal, validate_annotations, validate_metadata};
 use resource::{Context, Descriptor, Hooks, NameRule, PART_VERBS, ScaleSelector, Strategy, SubresourceKind};
 use schema::Schema;
 use std::sync::Arc;
@@ -181,7 +181,11 @@ fn validate_spec(spec: &Value, old: Option<&Value>, is_new: bool, path: &Path, e
         if spec["selector"].is_null() || !label_selector::is_empty(&spec["selector"]) {
             workload::validate_labels_match(spec, path, errs);
         }
-        template::validate_template(&with_claims(spec), old, &path.child("template"), errs);
+        let (own, at) = (with_claims(spec), path.child("template"));
+        // twice, here and with the template
+        label_selector::validate_labels(&own["metadata"]["labels"], &at.child("labels"), errs);
+        validate_annotations(&own["metadata"]["annotations"], &at.child("annotations"), errs);
+        template::validate_template(&own, old, &at, errs);
     } else {
         errs.invalid(&path.child("selector"), internal::selector_shown(&spec["selector"]), "");
     }
@@ -195,13 +199,14 @@ fn with_claims(spec: &Value) -> Value {
     if claims.is_empty() {
         return template;
     }
-    let mut volumes: Vec<Value> = claims
-        .iter()
-        .map(|claim| {
-            let own = claim["metadata"]["name"].str();
-            value!({"name": own, "persistentVolumeClaim": {"claimName": own}})
-        })
-        .collect();
+    let mut names: Vec<&str> = Vec::new();
+    for name in claims.iter().map(|claim| claim["metadata"]["name"].str()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let volume = |name| value!({"name": name, "persistentVolumeClaim": {"claimName": name}});
+    let mut volumes: Vec<Value> = names.into_iter().map(volume).collect();
     let is_free = |volume: &&Value| !claims.iter().any(|c| c["metadata"]["name"] == volume["name"]);
     volumes.extend(template["spec"]["volumes"].items().iter().filter(is_free).cloned());
     template.entry("spec").set("volumes", volumes);
