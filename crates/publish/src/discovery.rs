@@ -84,10 +84,9 @@ pub(crate) fn set_names(entry: &mut Value, d: &Descriptor) {
     }
 }
 
+/// In the descriptor's order: upstream sorts built-ins' verbs and not custom resources'.
 pub(crate) fn verbs(verbs: &[Verb]) -> Value {
-    let mut verbs = verbs.to_vec();
-    verbs.sort();
-    Value::Array(verbs.into_iter().map(|v| Value::from(verb(v))).collect())
+    Value::Array(verbs.iter().map(|v| Value::from(verb(*v))).collect())
 }
 
 fn verb(verb: Verb) -> &'static str {

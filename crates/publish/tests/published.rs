@@ -148,6 +148,9 @@ fn custom_resources_are_published_too() {
     differences.lines.retain(|line| !line.contains("shardRange"));
     assert!(differences.lines.is_empty(), "{:#?}", differences.lines);
     assert!(documents.openapi_v3("apis/oa.sc.example.com").is_none());
+    let list = documents.resource_list("oa.sc.example.com", "v1").expect("a list");
+    let verbs: Vec<&str> = list["resources"][0]["verbs"].items().iter().map(Value::str).collect();
+    assert_eq!(verbs.join(","), "delete,deletecollection,get,list,patch,create,update,watch");
 }
 
 #[test]
