@@ -7,7 +7,8 @@ use crate::repo;
 const RANKS: &[&[&str]] = &[
     &["meta"],
     &["schema", "auth", "store", "upstream"],
-    &["codec", "patch", "resource"],
+    &["patch", "resource"],
+    &["codec"],
     &["custom", "admission", "publish"],
     &["resources"],
     &["serve"],
