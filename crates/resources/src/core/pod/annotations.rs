@@ -181,7 +181,7 @@ mod tests {
         for (text, right) in
             [("0", true), ("-7", true), ("2147483647", true), ("2147483648", false), ("+1", false), ("01", false)]
         {
-            assert_eq!(deletion_cost_is_valid(&value!({(DELETION_COST): text})), right, "{text}");
+            assert_eq!(deletion_cost_is_valid(&value!({DELETION_COST: text})), right, "{text}");
         }
     }
 }

@@ -34,9 +34,8 @@ mod volumes;
 mod warnings;
 mod windows;
 
-pub use affinity::{validate_node_selector, validate_node_term};
 pub use defaults::{default_text, round_quantities, set_claim_spec};
-pub use warnings::{old_node_label, warn_claim, warn_node_term};
+pub use warnings::warn_claim;
 
 use self::options::Options;
 use crate::connect::{PodLog, PodProxy, PodStream};

@@ -141,7 +141,7 @@ pub fn validate_field_selector(selector: &Value, allowed: &[&str], path: &Path, 
     if let Some((base, key)) = split_subscript(text) {
         match base {
             "metadata.annotations" => {
-                errs.invalid_each(path, &key.to_lowercase(), name::qualified_name(&key.to_lowercase()))
+                errs.invalid_each(path, key.to_lowercase(), name::qualified_name(&key.to_lowercase()))
             }
             "metadata.labels" => errs.invalid_each(path, key, name::qualified_name(key)),
             _ => refuse(&format!("field label does not support subscript: {text}")),

@@ -85,7 +85,7 @@ fn validate(pod: &Value, old: &Value, errs: &mut ErrorList) {
         let _ = containers;
     }
     for (list, containers) in STATUS_LISTS {
-        validate_allocated(&status[*list], &pod["spec"][*containers], *list, &path.child(list), errs);
+        validate_allocated(&status[*list], &pod["spec"][*containers], list, &path.child(list), errs);
     }
 }
 

@@ -19,6 +19,9 @@ const OLD_NODE_LABELS: &[(&str, &str)] = &[
     ),
     ("failure-domain.beta.kubernetes.io/zone", "deprecated since v1.17; use \"topology.kubernetes.io/zone\" instead"),
     ("beta.kubernetes.io/instance-type", "deprecated since v1.17; use \"node.kubernetes.io/instance-type\" instead"),
+    ("app.kubernetes.io/created-by", "deprecated since v1.9"),
+    ("scheduler.alpha.kubernetes.io/preferAvoidPods", "deprecated since v1.22; use Taints and Tolerations instead"),
+    ("node-role.kubernetes.io/master", "use \"node-role.kubernetes.io/control-plane\" instead"),
 ];
 
 /// Annotations that do nothing any more.
@@ -137,8 +140,7 @@ pub fn warn_node_term(term: &Value, with_values: bool, path: &Path, out: &mut Ve
         for (j, value) in expression["values"].items().iter().enumerate().filter(|_| with_values) {
             for message in meta::name::label_value(value.str()) {
                 let at = path.child("values").index(j);
-                let shown = quote(value.str());
-                out.push(format!("{at}: {shown} is invalid, label values must be valid to match: {message}"));
+                out.push(format!("{at}: {} is invalid, {message}", value.str()));
             }
         }
     }

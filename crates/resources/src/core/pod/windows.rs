@@ -76,7 +76,7 @@ fn validate_windows(spec: &Value, path: &Path, errs: &mut ErrorList) {
             (&spec[*field], path.child(field))
         };
         // hostPID and hostIPC count only when true, the others when they are there at all
-        let is_set = !value.is_null() && !(matches!(*field, "hostPID" | "hostIPC") && !value.bool());
+        let is_set = !value.is_null() && (value.bool() || !matches!(*field, "hostPID" | "hostIPC"));
         if is_set {
             errs.forbidden(&at, WINDOWS);
         }
