@@ -24,6 +24,9 @@ use crate::pki::Pki;
 use crate::policy::{Followed, NodeMode, RbacMode};
 use crate::trust;
 
+/// A quarter of the time that a request may take, as upstream has it.
+const QUEUE_WAIT: std::time::Duration = std::time::Duration::from_secs(15);
+
 /// What a server is made of beside its options.
 pub struct Parts {
     pub store_dir: Option<PathBuf>,
@@ -65,6 +68,7 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
         authenticators: authenticators(options, parts.client_roots, account_tokens)?,
         authorizers: authorizers(options, &store, built_in),
         tokens: Some(keys),
+        queue: serve::queue::Queue::new(QUEUE_WAIT),
         store,
         admission,
         pages: Box::new(Site::new(parts.health, parts.address)),

@@ -20,9 +20,10 @@ use crate::scale::{self, ScaleChange};
 use crate::server::{Server, StoreReader, new_uid};
 use crate::warnings::Warnings;
 use crate::write::{self, Attempted, Outcome, Write};
-use crate::{action, connect, read, review, token, watch as watching};
+use crate::{action, connect, read, review, token, watch as watching, websocket};
 use bytes::Bytes;
-use codec::negotiate::Offer;
+use codec::negotiate::{Format, Offer};
+use futures_util::StreamExt as _;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
@@ -62,7 +63,7 @@ where
     measured.end(response)
 }
 
-/// resolve → authenticate → impersonate → authorize → route → decode → (read | change | watch) → encode.
+/// resolve → authenticate → impersonate → queue → authorize → route → decode → (read | change | watch) → encode.
 async fn answer<B>(
     server: &Arc<Server>,
     head: &Parts,
@@ -83,6 +84,10 @@ where
     let authenticated = server.authenticators.authenticate(&credentials).await?;
     let request = attributes(authenticated.user(), &info);
     let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request).await?;
+    let _seat = match server.queue.enter(&authenticated, is_long_running(&info)).await {
+        Ok(seat) => seat,
+        Err(turned_away) => return Ok(turned_away),
+    };
     let authorized = authorize(server, authenticated, &info).await?;
     let resources = server.registry.load();
     if info.path.starts_with("//") {
@@ -113,6 +118,12 @@ where
             Err(_) => Err(Status::timeout("Timeout: request did not complete within the allotted timeout")),
         }
     }
+}
+
+/// Watches and streams, which may last for hours.
+fn is_long_running(info: &PathInfo) -> bool {
+    const STREAMS: &[&str] = &["attach", "exec", "proxy", "log", "portforward"];
+    matches!(info.verb, "watch" | "proxy") || STREAMS.contains(&info.subresource.as_str())
 }
 
 /// A path that names no resource.
@@ -331,7 +342,15 @@ impl ResourceRequest<'_> {
         let watch = watching::open(self.server, &self.route, &options).await?;
         let mut frames = Frames::new(self.form.clone(), descriptor.clone());
         let frames = watching::stream(watch, move |change| frames.frame(change));
-        Ok(answer::watch(self.form.accepted.format, Body::Stream(Box::pin(frames))))
+        let (frames, format) = (Box::pin(frames), self.form.accepted.format);
+        if websocket::is_wanted(&self.head.headers) {
+            let mut stopping = self.server.stopping.clone();
+            let stopped = async move { stopping.wait_for(|stop| *stop).await.is_ok() };
+            let frames = Box::pin(frames.take_until(stopped));
+            let upgraded = websocket::answer(self.head, frames, format == Format::Json);
+            return upgraded.ok_or_else(|| Status::bad_request("the connection cannot be upgraded"));
+        }
+        Ok(answer::watch(format, Body::Stream(frames)))
     }
 }
 

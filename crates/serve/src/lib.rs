@@ -19,6 +19,7 @@ mod options;
 mod page;
 mod path;
 mod query;
+pub mod queue;
 mod read;
 pub mod registry;
 mod review;
@@ -29,6 +30,7 @@ pub mod token;
 pub mod version;
 mod warnings;
 mod watch;
+mod websocket;
 mod write;
 
 pub use body::Body;

@@ -125,7 +125,7 @@ impl Selection {
 
 /// Resources without selectable fields of their own answer with the generic text.
 fn unknown_field(descriptor: &Descriptor, field: &str) -> Status {
-    if descriptor.select_fields.is_empty() {
+    if descriptor.select_fields.is_empty() && !descriptor.stored_as_json {
         let quoted = meta::field::quote(field);
         let text = format!("{quoted} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
         return Status::bad_request(text);

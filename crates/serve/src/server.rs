@@ -6,6 +6,7 @@ use crate::body::Body;
 use crate::connect::Dialer;
 use crate::form;
 use crate::metrics::Metrics;
+use crate::queue::Queue;
 use crate::registry::{Endpoint, Registry, Resources};
 use crate::token::TokenKeys;
 use http::{Response, request};
@@ -35,6 +36,7 @@ pub struct Server {
     pub pages: Box<dyn Pages>,
     /// Connections to nodes, pods and services.
     pub dialer: Dialer,
+    pub queue: Queue,
     pub settings: Settings,
     pub metrics: Metrics,
     /// True when the process ends: streams end, too.

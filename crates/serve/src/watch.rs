@@ -143,19 +143,20 @@ impl Watch {
                         return None;
                     }
                     let revision = cursor.progress();
-                    self.plan_bookmark();
+                    self.bookmarks = self.bookmarks.take().map(|bookmarks| bookmarks.planned_until(self.deadline));
                     return Some(Change::Bookmark { revision, ends_initial_events: false });
                 }
             }
         }
     }
+}
 
+impl Bookmarks {
     /// The next one after a period, the last one shortly before the end.
-    fn plan_bookmark(&mut self) {
-        let Some(bookmarks) = &mut self.bookmarks else { return };
-        let last = self.deadline - BOOKMARK_BEFORE_END;
-        let next = bookmarks.next + bookmarks.period;
-        bookmarks.next = if bookmarks.next < last { next.min(last) } else { self.deadline };
+    fn planned_until(self, deadline: Instant) -> Bookmarks {
+        let last = deadline - BOOKMARK_BEFORE_END;
+        let next = if self.next < last { (self.next + self.period).min(last) } else { deadline };
+        Bookmarks { next, ..self }
     }
 }
 
