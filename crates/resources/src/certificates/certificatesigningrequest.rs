@@ -23,6 +23,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     .storage_version_hash("95fRKMXA+00=")
     .strategy(Strategy {
         name: NameRule::PathSegment,
+        metadata_checked_again: true,
         reset_on_create: &["status"],
         keep_on_update: &["spec", "status"],
         reset_fields: &["spec", "status"],
@@ -33,11 +34,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     .part(
         "approval",
         PART_VERBS,
-        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], ..Strategy::default() },
+        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], metadata_checked_again: true, ..Strategy::default() },
         CertificateSigningRequestApproval,
     )
     .status(
-        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], ..Strategy::default() },
+        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], metadata_checked_again: true, ..Strategy::default() },
         CertificateSigningRequestStatus,
     );
     columns::with(descriptor, request_cells)

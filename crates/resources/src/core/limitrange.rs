@@ -13,7 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     Descriptor::builtin(schema, "", "v1", "LimitRange", "limitranges")
         .short_names(&["limits"])
         .storage_version_hash("EBKMFVe6cwo=")
-        .strategy(Strategy { create_on_update: true, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy { create_on_update: true, ..Strategy::default() })
         .hooks(LimitRange)
 }
 

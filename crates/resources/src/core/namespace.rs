@@ -16,6 +16,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             delete_returns_object: true,
             name: NameRule::Label,
+            metadata_checked_again: true,
             reset_on_create: &["status"],
             keep_on_update: &["spec.finalizers", "status"],
             reset_fields: &["status"],

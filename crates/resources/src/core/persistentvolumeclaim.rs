@@ -4,7 +4,7 @@ use super::persistentvolume::{access_modes, phase, storage_class};
 use super::pod::claim::{self, ClaimOptions};
 use super::pod::internal;
 use crate::rules::immutable::{self, same};
-use crate::rules::{diff, finalizer, label_selector, quantity};
+use crate::rules::{diff, label_selector, quantity};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, quote};
 use meta::{Map, Value, name, value};
@@ -135,13 +135,10 @@ impl Hooks for PersistentVolumeClaim {
     }
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
-        finalizer::validate_standard(object, errs);
         claim::validate_spec(&object["spec"], ClaimOptions::default(), &Path::new("spec"), errs);
     }
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
-        finalizer::validate_standard(object, errs);
-        finalizer::validate_standard(object, errs);
         let stored = &old["spec"];
         let mut found = ErrorList::new();
         label_selector::validate(&stored["selector"], false, &Path::root(), &mut found);

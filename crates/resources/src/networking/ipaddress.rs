@@ -13,7 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .cluster_scoped()
         .short_names(&["ip"])
         .storage_version_hash("3f/plJFChNE=")
-        .strategy(Strategy { name: NameRule::Hooks, ..Strategy::default() })
+        .strategy(Strategy { name: NameRule::Hooks, metadata_checked_again: true, ..Strategy::default() })
         .hooks(IPAddress);
     columns::with(descriptor, ip_address_cells)
 }

@@ -14,7 +14,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "node.k8s.io", "v1", "RuntimeClass", "runtimeclasses")
         .cluster_scoped()
         .storage_version_hash("WQTu1GL3T2Q=")
-        .strategy(Strategy { create_on_update: true, unconditional_update: false, ..Strategy::default() })
+        .strategy(Strategy { create_on_update: true, unconditional_update: false, metadata_checked_again: true, ..Strategy::default() })
         .hooks(RuntimeClass);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), object["handler"].str().into(), cells::age(object, now)]
@@ -42,7 +42,8 @@ impl Hooks for RuntimeClass {
         validate_tolerations(&scheduling["tolerations"], &path.child("tolerations"), errs);
     }
 
-    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+    fn validate_update(&self, ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        self.validate(ctx, object, errs);
         immutable::validate_text(&object["handler"], &old["handler"], &Path::new("handler"), errs);
     }
 }

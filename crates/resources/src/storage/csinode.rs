@@ -60,7 +60,7 @@ impl Hooks for CSINode {
         for stored in old["spec"]["drivers"].items() {
             for driver in object["spec"]["drivers"].items() {
                 if driver["name"].str() == stored["name"].str() && !immutable::same(&fixed(driver), &fixed(stored)) {
-                    let shown = internal::shown("CSINodeDriver", driver);
+                    let shown = internal::shown("CSINodeDriver", &fixed(driver));
                     errs.invalid(&Path::new("spec").child("drivers"), shown, immutable::MESSAGE);
                 }
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "storage.k8s.io", "v1", "CSIStorageCapacity", "csistoragecapacities")
         .storage_version_hash("xeVl+2Ly1kE=")
-        .strategy(Strategy { unconditional_update: false, ..Strategy::default() })
+        .strategy(Strategy { unconditional_update: false, metadata_checked_again: true, ..Strategy::default() })
         .hooks(CSIStorageCapacity);
     columns::with(descriptor, |object, _| {
         vec![

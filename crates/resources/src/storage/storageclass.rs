@@ -14,7 +14,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .cluster_scoped()
         .short_names(&["sc"])
         .storage_version_hash("K+m6uJwbjGY=")
-        .strategy(Strategy { delete_returns_object: true, ..Strategy::default() })
+        .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
         .hooks(StorageClass);
     columns::with(descriptor, class_cells)
 }

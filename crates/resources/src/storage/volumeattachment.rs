@@ -67,14 +67,12 @@ impl Hooks for VolumeAttachment {
         let node = spec["nodeName"].str();
         errs.invalid_each(&path.child("nodeName"), node, name::dns1123_subdomain(node));
         validate_status(&object["status"], errs);
-        if let Some(volume) = spec["source"]["persistentVolumeName"].as_str() {
-            let at = path.child("source").child("persistentVolumeName");
-            errs.invalid_each(&at, volume, name::dns1123_subdomain(volume));
-        }
+        validate_volume_name(spec, errs);
     }
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
         validate_change(object, old, errs);
+        validate_volume_name(&object["spec"], errs);
     }
 }
 
@@ -88,6 +86,13 @@ fn validate_change(object: &Value, old: &Value, errs: &mut ErrorList) {
     validate_status(&object["status"], errs);
     if !immutable::same(spec, &old["spec"]) {
         errs.invalid(&path, internal::shown("VolumeAttachmentSpec", spec), immutable::MESSAGE);
+    }
+}
+
+fn validate_volume_name(spec: &Value, errs: &mut ErrorList) {
+    if let Some(volume) = spec["source"]["persistentVolumeName"].as_str() {
+        let path = Path::new("spec").child("source").child("persistentVolumeName");
+        errs.invalid_each(&path, volume, name::dns1123_subdomain(volume));
     }
 }
 

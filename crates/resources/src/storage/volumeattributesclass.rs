@@ -1,7 +1,7 @@
 //! VolumeAttributesClass: attributes of a volume that may change.
 
 use super::parameters;
-use crate::rules::{finalizer, immutable};
+use crate::rules::immutable;
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
@@ -26,13 +26,11 @@ struct VolumeAttributesClass;
 
 impl Hooks for VolumeAttributesClass {
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
-        finalizer::validate_standard(object, errs);
         parameters::validate_provisioner(object["driverName"].str(), &Path::new("driverName"), errs);
         parameters::validate(&object["parameters"], false, errs);
     }
 
     fn validate_update(&self, ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
-        finalizer::validate_standard(object, errs);
         for field in ["driverName", "parameters"] {
             if !immutable::same(&object[field], &old[field]) {
                 errs.forbidden(&Path::new(field), &format!("updates to {field} are forbidden."));

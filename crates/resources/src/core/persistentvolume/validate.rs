@@ -3,7 +3,7 @@
 use super::sources;
 use crate::core::pod::{affinity, internal};
 use crate::rules::immutable::{self, same};
-use crate::rules::{diff, finalizer, quantity};
+use crate::rules::{diff, quantity};
 use meta::field::{ErrorList, Path, Shown};
 use meta::{Value, name};
 
@@ -31,7 +31,6 @@ const MOUNTED: [&str; 13] = [
 ];
 
 pub fn validate(object: &Value, old: Option<&Value>, errs: &mut ErrorList) {
-    finalizer::validate_standard(object, errs);
     let spec = &object["spec"];
     let path = Path::new("spec");
     if spec["accessModes"].is_empty() {
