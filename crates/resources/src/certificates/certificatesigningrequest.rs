@@ -206,7 +206,7 @@ fn validate_conditions(conditions: &[Value], errs: &mut ErrorList) {
             _ => {}
         }
         if DECISIONS.contains(&kind) && DECISIONS.iter().any(|d| *d != kind && seen.contains(d)) {
-            errs.invalid(&at.child("type"), kind, "Approved and Denied conditions are mutually exclusive");
+            errs.invalid(&path, kind, "Approved and Denied conditions are mutually exclusive");
         }
         if seen.contains(&kind) {
             errs.duplicate(&at.child("type"), kind);
@@ -232,6 +232,10 @@ fn validate_certificate(certificate: &str, errs: &mut ErrorList) {
     }
 }
 
+fn of_type<'v>(object: &'v Value, kind: &'v str) -> impl Iterator<Item = &'v Value> {
+    object["status"]["conditions"].items().iter().filter(move |c| c["type"].str() == kind)
+}
+
 /// What an endpoint may change.
 #[derive(Clone, Copy)]
 struct Allowed {
@@ -241,16 +245,12 @@ struct Allowed {
 
 fn validate_change(object: &Value, old: &Value, allowed: Allowed, errs: &mut ErrorList) {
     let path = Path::new("status").child("conditions");
-    let of_type = |object: &Value, kind: &str| -> Vec<Value> {
-        let conditions = object["status"]["conditions"].items().iter();
-        conditions.filter(|c| c["type"].str() == kind).cloned().collect()
-    };
     for kind in ["Approved", "Denied", "Failed"] {
-        let (new, stored) = (of_type(object, kind), of_type(old, kind));
-        if new.len() < stored.len() {
+        let (new, stored) = (of_type(object, kind).count(), of_type(old, kind).count());
+        if new < stored {
             errs.forbidden(&path, &format!("updates may not remove a condition of type \"{kind}\""));
         }
-        if new.len() > stored.len() && !allowed.decision && DECISIONS.contains(&kind) {
+        if new > stored && !allowed.decision && DECISIONS.contains(&kind) {
             errs.forbidden(&path, &format!("updates may not add a condition of type \"{kind}\""));
         }
     }
@@ -288,20 +288,16 @@ fn date_conditions(ctx: &Context, object: &mut Value, old: &Value) {
 struct CertificateSigningRequestStatus;
 
 impl Hooks for CertificateSigningRequestStatus {
-    /// Decisions are another endpoint's: those that are stored stay, new ones are forgotten.
+    /// Decisions are another endpoint's: those that are stored stay as they are, and validation reports other numbers of them.
     fn prepare_update(&self, ctx: &Context, object: &mut Value, old: &Value) {
-        let is_decision = |condition: &Value| DECISIONS.contains(&condition["type"].str());
-        let stored = old["status"]["conditions"].items();
-        let sent = object["status"]["conditions"].items();
-        let same_decisions = {
-            let pick = |list: &[Value]| list.iter().filter(|c| is_decision(c)).cloned().collect::<Vec<_>>();
-            pick(stored) == pick(sent)
-        };
-        if !same_decisions {
-            let decided = stored.iter().filter(|c| is_decision(c)).cloned();
-            let others = sent.iter().filter(|c| !is_decision(c)).cloned();
-            let conditions: Vec<Value> = decided.chain(others).collect();
-            object.entry("status").set("conditions", conditions);
+        for decision in DECISIONS {
+            let stored: Vec<&Value> = of_type(old, decision).collect();
+            if stored.len() != of_type(object, decision).count() {
+                continue;
+            }
+            let sent = object.path_mut("status.conditions").map(Value::items_mut).unwrap_or_default();
+            let sent = sent.iter_mut().filter(|c| c["type"].str() == decision);
+            sent.zip(stored).for_each(|(condition, stored)| *condition = stored.clone());
         }
         date_conditions(ctx, object, old);
     }

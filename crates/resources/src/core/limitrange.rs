@@ -2,6 +2,7 @@
 
 use super::pod::resources;
 use crate::rules::quantity;
+use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::quantity::Quantity;
 use meta::{Value, name};
@@ -10,11 +11,12 @@ use schema::Schema;
 use std::sync::Arc;
 
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
-    Descriptor::builtin(schema, "", "v1", "LimitRange", "limitranges")
+    let descriptor = Descriptor::builtin(schema, "", "v1", "LimitRange", "limitranges")
         .short_names(&["limits"])
         .storage_version_hash("EBKMFVe6cwo=")
         .strategy(Strategy { create_on_update: true, ..Strategy::default() })
-        .hooks(LimitRange)
+        .hooks(LimitRange);
+    columns::with(descriptor, |object, _| vec![cells::name(object), object["metadata"]["creationTimestamp"].clone()])
 }
 
 /// The lists of a limit, in upstream's order.

@@ -83,8 +83,9 @@ impl Hooks for Namespace {
         object.entry("status").set("phase", "Terminating");
     }
 
+    /// The first deletion only marks, even when nothing is left to finalize.
     fn holds(&self, object: &Value) -> bool {
-        !object["spec"]["finalizers"].is_empty()
+        !object["spec"]["finalizers"].is_empty() || object["metadata"]["deletionTimestamp"].is_null()
     }
 }
 

@@ -55,15 +55,15 @@ impl Hooks for EndpointSlice {
         drop_topology(object, None);
     }
 
-    /// The generation moves with the content and with the labels.
+    /// The generation moves with the content that was sent and with the labels.
     fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
-        drop_topology(object, Some(old));
         let unchanged =
             ["addressType", "endpoints", "ports"].iter().all(|key| immutable::same(&object[*key], &old[*key]));
         if !unchanged || !immutable::same(&object["metadata"]["labels"], &old["metadata"]["labels"]) {
             let next = old["metadata"]["generation"].int().saturating_add(1);
             object.entry("metadata").set("generation", next);
         }
+        drop_topology(object, Some(old));
     }
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {

@@ -2,9 +2,9 @@
 
 use crate::rules::immutable;
 use crate::{cells, columns};
-use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use meta::{Result, Status, Value};
+use resource::{Context, Descriptor, Generation, Hooks, SideWrite, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -64,6 +64,20 @@ impl Hooks for PriorityClass {
         }
         let path = Path::new("preemptionPolicy");
         immutable::validate(&object["preemptionPolicy"], &old["preemptionPolicy"], &path, errs);
+    }
+
+    fn plan_side_writes(
+        &self,
+        _ctx: &Context,
+        object: Option<&mut Value>,
+        old: Option<&Value>,
+    ) -> Result<Vec<SideWrite>> {
+        let own = old.map_or("", |old| old["metadata"]["name"].str());
+        if object.is_none() && SYSTEM_CLASSES.iter().any(|(class, _)| *class == own) {
+            let why = "this is a system priority class and cannot be deleted";
+            return Err(Status::forbidden("scheduling.k8s.io", "priorityclasses", own, why));
+        }
+        Ok(Vec::new())
     }
 }
 

@@ -93,6 +93,9 @@ pub fn drop_type_dependent(object: &mut Value, old: &Value) {
     if super::is_externally_accessible(old) && !super::is_externally_accessible(object) {
         drop_unchanged(object, old, &["externalTrafficPolicy"]);
     }
+    if super::is_in_cluster(old) && !super::is_in_cluster(object) {
+        drop_unchanged(object, old, &["internalTrafficPolicy"]);
+    }
 }
 
 fn drop_unchanged(object: &mut Value, old: &Value, keys: &[&str]) {
