@@ -34,11 +34,21 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     .part(
         "approval",
         PART_VERBS,
-        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], metadata_checked_again: true, ..Strategy::default() },
+        Strategy {
+            keep_on_update: &["spec"],
+            reset_fields: &["spec"],
+            metadata_checked_again: true,
+            ..Strategy::default()
+        },
         CertificateSigningRequestApproval,
     )
     .status(
-        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], metadata_checked_again: true, ..Strategy::default() },
+        Strategy {
+            keep_on_update: &["spec"],
+            reset_fields: &["spec"],
+            metadata_checked_again: true,
+            ..Strategy::default()
+        },
         CertificateSigningRequestStatus,
     );
     columns::with(descriptor, request_cells)

@@ -14,7 +14,12 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "node.k8s.io", "v1", "RuntimeClass", "runtimeclasses")
         .cluster_scoped()
         .storage_version_hash("WQTu1GL3T2Q=")
-        .strategy(Strategy { create_on_update: true, unconditional_update: false, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy {
+            create_on_update: true,
+            unconditional_update: false,
+            metadata_checked_again: true,
+            ..Strategy::default()
+        })
         .hooks(RuntimeClass);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), object["handler"].str().into(), cells::age(object, now)]
