@@ -15,7 +15,6 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             unconditional_update: false,
             name: NameRule::Hooks,
-            metadata_checked_again: true,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
