@@ -5,6 +5,7 @@
 
 mod commit;
 mod embedded;
+mod engine;
 mod object;
 mod snapshot;
 mod store;

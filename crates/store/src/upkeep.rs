@@ -2,7 +2,7 @@
 
 use crate::commit::CommitError;
 use crate::embedded::{LogPlan, checkpoint, prepare_segment};
-use crate::store::{Core, now_seconds};
+use crate::engine::{Core, now_seconds};
 use std::io;
 use std::sync::PoisonError;
 use std::time::Duration;

@@ -3,8 +3,9 @@
 use super::files::{File, Files};
 use super::{LogPlan, checkpoint, open, prepare_segment};
 use crate::commit::{CommitError, Expect, Op};
+use crate::engine::Pending;
 use crate::object::{Meta, Resource};
-use crate::store::{Options, Pending, Store};
+use crate::store::{Options, Store};
 use crate::watch::Kind;
 use bytes::Bytes;
 use std::collections::BTreeMap;

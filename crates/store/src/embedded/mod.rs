@@ -18,8 +18,9 @@ pub(crate) use log::{LogPlan, prepare_segment};
 pub(crate) use record::{write_delete, write_put, write_transaction};
 
 use crate::commit::resource_of;
+use crate::engine::{Core, Threads};
 use crate::object::{Object, Resource};
-use crate::store::{Core, Options, Store, Threads};
+use crate::store::{Options, Store};
 use crate::upkeep;
 use crate::version::Version;
 use crate::watch_log::{Feed, WatchLog};
