@@ -1,6 +1,8 @@
 //! Client certificates: common name = user, organizations = groups.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use resource::User;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -15,23 +17,56 @@ const UID_OID: &str = "1.3.6.1.4.1.57683.2";
 
 /// Certificates signed by `--client-ca-file`. The TLS layer lets any certificate in; whether it counts is decided here,
 /// for each request, so that a bad one is a 401 and no broken connection, and so that one that expires stops counting.
+/// What was found good is believed for a while.
 pub struct ClientCertificates {
     verifier: Arc<dyn ClientCertVerifier>,
+    /// By the whole chain as presented. Two signatures to check are most of the work of a small read.
+    verified: Mutex<HashMap<Vec<u8>, Verified>>,
 }
+
+/// A chain that was found good.
+struct Verified {
+    user: User,
+    /// Looked at again after this.
+    until: Instant,
+    /// The leaf's end, in Unix seconds.
+    expires_at_seconds: i64,
+}
+
+/// How long a verified chain is believed.
+const VERIFIED_TIME_MAX: Duration = Duration::from_secs(60);
+/// Chains that are remembered; when there are more, all are looked at again.
+const VERIFIED_MAX: usize = 4096;
 
 impl ClientCertificates {
     pub fn new(verifier: Arc<dyn ClientCertVerifier>) -> ClientCertificates {
-        ClientCertificates { verifier }
+        ClientCertificates { verifier, verified: Mutex::default() }
     }
 
     fn verify(&self, chain: &[CertificateDer<'static>]) -> Outcome {
         let Some((leaf, intermediates)) = chain.split_first() else {
             return Ok(None);
         };
+        let presented: Vec<u8> = chain.iter().flat_map(|certificate| certificate.iter().copied()).collect();
+        let now = UnixTime::now();
+        let now_seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = verified.get(&presented)
+            && known.until > Instant::now()
+            && known.expires_at_seconds >= now_seconds
+        {
+            return Ok(Some(known.user.clone()));
+        }
         self.verifier
-            .verify_client_cert(leaf, intermediates, UnixTime::now())
+            .verify_client_cert(leaf, intermediates, now)
             .map_err(|why| Rejected(format!("verifying the client certificate: {why}")))?;
-        user_of(leaf).map(Some)
+        let (user, expires_at_seconds) = user_of(leaf)?;
+        if verified.len() >= VERIFIED_MAX {
+            verified.clear();
+        }
+        let until = Instant::now() + VERIFIED_TIME_MAX;
+        verified.insert(presented, Verified { user: user.clone(), until, expires_at_seconds });
+        Ok(Some(user))
     }
 }
 
@@ -41,7 +76,8 @@ impl Authenticator for ClientCertificates {
     }
 }
 
-fn user_of(leaf: &CertificateDer<'_>) -> Result<User, Rejected> {
+/// The user of a certificate, and its end in Unix seconds.
+fn user_of(leaf: &CertificateDer<'_>) -> Result<(User, i64), Rejected> {
     let (_, certificate) =
         X509Certificate::from_der(leaf).map_err(|why| Rejected(format!("reading the client certificate: {why}")))?;
     let subject = certificate.subject();
@@ -56,7 +92,8 @@ fn user_of(leaf: &CertificateDer<'_>) -> Result<User, Rejected> {
     let uid = uid.and_then(|uid| uid.as_str().ok()).unwrap_or_default().into();
     let digest = ring::digest::digest(&ring::digest::SHA256, leaf);
     let id = digest.as_ref().iter().fold(String::from("X509SHA256="), |text, byte| text + &format!("{byte:02x}"));
-    Ok(User { name: name.into(), uid, groups, extra: vec![(CREDENTIAL_ID.into(), vec![id.into()])] })
+    let user = User { name: name.into(), uid, groups, extra: vec![(CREDENTIAL_ID.into(), vec![id.into()])] };
+    Ok((user, certificate.validity().not_after.timestamp()))
 }
 
 /// The common name of a certificate, for names lists such as `--requestheader-allowed-names`.
