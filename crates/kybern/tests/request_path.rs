@@ -1,0 +1,223 @@
+//! The request path as clients see it: every rule that several requests are needed to show.
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use kybern::TestServer;
+use meta::{Value, json, value};
+use serve::Body;
+
+const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+const MERGE: &str = "application/merge-patch+json";
+
+struct Client(TestServer);
+
+impl Client {
+    async fn new() -> Client {
+        Client(TestServer::start().await.unwrap_or_else(|why| panic!("{why}")))
+    }
+
+    async fn raw(&self, method: Method, path: &str, kind: &str, body: &[u8]) -> Response<Body> {
+        let request = Request::builder().method(method).uri(path).header("content-type", kind);
+        let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap_or_default();
+        self.0.request(request).await
+    }
+
+    async fn send(&self, method: Method, path: &str, kind: &str, body: &Value) -> (u16, Value) {
+        let bytes = if body.is_null() { Vec::new() } else { json::to_vec(body) };
+        read(self.raw(method, path, kind, &bytes).await).await
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        self.send(Method::GET, path, "", &Value::Null).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.send(Method::POST, path, "application/json", body).await
+    }
+
+    async fn delete(&self, path: &str) -> (u16, Value) {
+        self.send(Method::DELETE, path, "", &Value::Null).await
+    }
+
+    async fn merge(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.send(Method::PATCH, path, MERGE, body).await
+    }
+
+    async fn create(&self, name: &str, labels: &Value) -> Value {
+        let body = value!({"metadata": {"name": name, "labels": labels}, "data": {"k": name}});
+        let (code, object) = self.post(MAPS, &body).await;
+        assert_eq!(code, 201, "{object:?}");
+        object
+    }
+}
+
+async fn read(response: Response<Body>) -> (u16, Value) {
+    let code = response.status().as_u16();
+    let bytes = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    (code, json::parse(&bytes).map(|parsed| parsed.value).unwrap_or_default())
+}
+
+/// The lines of a watch that ends by itself.
+async fn events(client: &Client, path: &str) -> Vec<(String, Value)> {
+    let response = client.raw(Method::GET, path, "", b"").await;
+    let bytes = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let lines = bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    let parsed = lines.map(|line| json::parse(line).map(|parsed| parsed.value).unwrap_or_default());
+    parsed.map(|event| (event["type"].str().to_owned(), event["object"].clone())).collect()
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list["items"].items().iter().map(|item| item["metadata"]["name"].str()).collect()
+}
+
+#[tokio::test]
+async fn an_object_lives_and_dies() {
+    let client = Client::new().await;
+    let created = client.create("a", &value!({})).await;
+    let path = format!("{MAPS}/a");
+    let (code, read) = client.get(&path).await;
+    assert_eq!((code, &read), (200, &created));
+    let (code, again) = client.post(MAPS, &value!({"metadata": {"name": "a"}})).await;
+    assert_eq!((code, again["reason"].str()), (409, "AlreadyExists"));
+    let (code, patched) = client.merge(&path, &value!({"data": {"k": "2"}})).await;
+    assert_eq!((code, patched["data"]["k"].str()), (200, "2"));
+    assert_ne!(patched["metadata"]["resourceVersion"], created["metadata"]["resourceVersion"]);
+    let (code, same) = client.merge(&path, &value!({"data": {"k": "2"}})).await;
+    assert_eq!((code, &same), (200, &patched), "what changes nothing is not written");
+    let (code, stale) = client.send(Method::PUT, &path, "application/json", &created).await;
+    assert_eq!((code, stale["reason"].str()), (409, "Conflict"));
+    let (code, status) = client.delete(&path).await;
+    assert_eq!((code, &status["details"]["uid"]), (200, &created["metadata"]["uid"]));
+    assert_eq!(client.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_finalizer_holds_an_object_until_it_is_taken_away() {
+    let client = Client::new().await;
+    let body = value!({"metadata": {"name": "f", "finalizers": ["example.com/hold"]}});
+    assert_eq!(client.post(MAPS, &body).await.0, 201);
+    let path = format!("{MAPS}/f");
+    let (code, held) = client.delete(&path).await;
+    assert_eq!((code, held["metadata"]["deletionGracePeriodSeconds"].as_int()), (200, Some(0)));
+    let added = value!({"metadata": {"finalizers": ["example.com/hold", "example.com/more"]}});
+    assert_eq!(client.merge(&path, &added).await.0, 422);
+    let (code, exists) = client.post(MAPS, &body).await;
+    assert_eq!((code, exists["message"].str().starts_with("object is being deleted: ")), (409, true));
+    assert_eq!(client.merge(&path, &value!({"metadata": {"finalizers": null}})).await.0, 200);
+    assert_eq!(client.get(&path).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_and_writes_nothing() {
+    let client = Client::new().await;
+    let (_, before) = client.get(MAPS).await;
+    let body = value!({"metadata": {"generateName": "g-"}});
+    let (code, answered) = client.post(&format!("{MAPS}?dryRun=All"), &body).await;
+    assert_eq!((code, answered["metadata"]["name"].str().len()), (201, 7));
+    let (_, after) = client.get(MAPS).await;
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn pages_show_the_state_of_the_first_one() {
+    let client = Client::new().await;
+    for name in ["p1", "p2", "p3", "p4"] {
+        client.create(name, &value!({"page": "x"})).await;
+    }
+    let list = format!("{MAPS}?labelSelector=page%3Dx&limit=2");
+    let (_, first) = client.get(&list).await;
+    assert_eq!(names(&first), ["p1", "p2"]);
+    client.delete(&format!("{MAPS}/p4")).await;
+    client.create("p25", &value!({"page": "x"})).await;
+    let token = first["metadata"]["continue"].str();
+    let (_, second) = client.get(&format!("{list}&continue={token}")).await;
+    assert_eq!(names(&second), ["p3", "p4"]);
+    assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    let (_, now) = client.get(&format!("{MAPS}?labelSelector=page%3Dx")).await;
+    assert_eq!(names(&now), ["p1", "p2", "p25", "p3"]);
+}
+
+#[tokio::test]
+async fn a_watch_tells_who_comes_changes_and_goes() {
+    let client = Client::new().await;
+    let (_, list) = client.get(MAPS).await;
+    let since = list["metadata"]["resourceVersion"].str().to_owned();
+    client.create("w", &value!({"w": "1"})).await;
+    let path = format!("{MAPS}/w");
+    client.merge(&path, &value!({"data": {"k": "2"}})).await;
+    client.merge(&path, &value!({"metadata": {"labels": {"w": "2"}}})).await;
+    client.merge(&path, &value!({"metadata": {"labels": {"w": "1"}}})).await;
+    client.delete(&path).await;
+    let watch = format!("{MAPS}?watch=1&timeoutSeconds=1&resourceVersion={since}&labelSelector=w%3D1");
+    let seen = events(&client, &watch).await;
+    let kinds: Vec<&str> = seen.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["ADDED", "MODIFIED", "DELETED", "ADDED", "DELETED"]);
+    assert_eq!(seen.get(2).map(|(_, object)| object["metadata"]["labels"]["w"].str()), Some("1"), "as it was selected");
+    let versions: Vec<u64> =
+        seen.iter().filter_map(|(_, object)| object["metadata"]["resourceVersion"].str().parse().ok()).collect();
+    assert!(versions.len() == 5 && versions.windows(2).all(|pair| pair[0] < pair[1]), "{versions:?}");
+}
+
+#[tokio::test]
+async fn initial_events_end_with_a_marked_bookmark() {
+    let client = Client::new().await;
+    client.create("b", &value!({"b": "1"})).await;
+    let watch = format!(
+        "{MAPS}?watch=1&timeoutSeconds=1&labelSelector=b%3D1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    );
+    let seen = events(&client, &watch).await;
+    let kinds: Vec<&str> = seen.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds, ["ADDED", "BOOKMARK"]);
+    let mark = seen.get(1).map(|(_, object)| object["metadata"]["annotations"]["k8s.io/initial-events-end"].str());
+    assert_eq!(mark, Some("true"));
+}
+
+#[tokio::test]
+async fn concurrent_writers_lose_nothing() {
+    let client = Client::new().await;
+    client.create("c", &value!({})).await;
+    let path = format!("{MAPS}/c");
+    let patches = (0..40).map(|i| {
+        let (client, path) = (&client, &path);
+        async move {
+            let mut data = Value::object();
+            data.set(&format!("k{i}"), "v");
+            client.merge(path, &value!({"data": data})).await.0
+        }
+    });
+    let codes = futures_util::future::join_all(patches).await;
+    assert!(codes.iter().all(|code| *code == 200), "{codes:?}");
+    let (_, object) = client.get(&path).await;
+    assert_eq!(object["data"].entries().len(), 41);
+}
+
+#[tokio::test]
+async fn an_apply_that_takes_anothers_field_is_refused() {
+    let client = Client::new().await;
+    let apply = |manager: &str, text: &str| {
+        let path = format!("{MAPS}/s?fieldManager={manager}");
+        let body = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: s}}\ndata: {{k: {text}}}\n");
+        let client = &client;
+        async move { read(client.raw(Method::PATCH, &path, "application/apply-patch+yaml", body.as_bytes()).await).await }
+    };
+    assert_eq!(apply("one", "a").await.0, 201);
+    let (code, refused) = apply("two", "b").await;
+    assert_eq!((code, refused["details"]["causes"][0]["field"].str()), (409, ".data.k"));
+    assert_eq!(apply("one", "b").await.0, 200);
+}
+
+#[tokio::test]
+async fn bodies_are_bounded_and_never_end_the_server() {
+    let client = Client::new().await;
+    let huge = vec![b'x'; 3 * 1024 * 1024 + 1];
+    assert_eq!(client.raw(Method::POST, MAPS, "application/json", &huge).await.status(), 413);
+    let deep = [vec![b'['; 200_000], vec![b']'; 200_000]].concat();
+    for kind in ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"] {
+        for body in [&deep[..], b"", b"\0", b"{", b"k8s\0\xff\xff\xff", b"{\"metadata\":{\"name\":7}}"] {
+            let code = client.raw(Method::POST, MAPS, kind, body).await.status().as_u16();
+            assert!((400..500).contains(&code), "{kind} {code}");
+        }
+    }
+    assert_eq!(client.get(MAPS).await.0, 200);
+}
