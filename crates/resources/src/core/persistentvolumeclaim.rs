@@ -77,11 +77,8 @@ fn drop_unknown_source(spec: &mut Value, old: Option<&Value>) {
         return;
     }
     let source = &spec["dataSource"];
-    let known = match (source["kind"].str(), source["apiGroup"].str()) {
-        ("PersistentVolumeClaim", "") => true,
-        ("VolumeSnapshot", "snapshot.storage.k8s.io") => true,
-        _ => false,
-    };
+    let known = [("PersistentVolumeClaim", ""), ("VolumeSnapshot", "snapshot.storage.k8s.io")]
+        .contains(&(source["kind"].str(), source["apiGroup"].str()));
     if !known {
         spec.remove("dataSource");
     }

@@ -100,16 +100,12 @@ fn validate_type(object: &Value, path: &Path, errs: &mut ErrorList) {
         }
         "kubernetes.io/dockercfg" => validate_json(data, ".dockercfg", path, errs),
         "kubernetes.io/dockerconfigjson" => validate_json(data, ".dockerconfigjson", path, errs),
-        "kubernetes.io/basic-auth" => {
-            if !has("username") && !has("password") {
-                errs.required(&path.key("username"), "");
-                errs.required(&path.key("password"), "");
-            }
+        "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
+            errs.required(&path.key("username"), "");
+            errs.required(&path.key("password"), "");
         }
-        "kubernetes.io/ssh-auth" => {
-            if data["ssh-privatekey"].is_empty() {
-                errs.required(&path.key("ssh-privatekey"), "");
-            }
+        "kubernetes.io/ssh-auth" if data["ssh-privatekey"].is_empty() => {
+            errs.required(&path.key("ssh-privatekey"), "");
         }
         "kubernetes.io/tls" => {
             for key in ["tls.crt", "tls.key"].into_iter().filter(|key| !has(key)) {

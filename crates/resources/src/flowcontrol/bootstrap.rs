@@ -6,8 +6,9 @@ use meta::{Value, value};
 /// While this annotation is "true" the server keeps the object's spec as it is here.
 pub const AUTO_UPDATE: &str = "apf.kubernetes.io/autoupdate-spec";
 
-/// name, shares, lendable percent, (queues, hand size); `None`: rejects what does not fit.
-const LIMITED: &[(&str, i64, i64, Option<(i64, i64)>)] = &[
+/// Name, shares, lendable percent, (queues, hand size); `None`: rejects what does not fit.
+type Limited = (&'static str, i64, i64, Option<(i64, i64)>);
+const LIMITED: &[Limited] = &[
     ("catch-all", 5, 0, None),
     ("system", 30, 33, Some((64, 6))),
     ("node-high", 40, 25, Some((64, 6))),

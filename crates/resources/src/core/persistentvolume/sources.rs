@@ -323,13 +323,13 @@ fn csi(source: &Value, path: &Path, errs: &mut ErrorList) {
             continue;
         }
         let at = path.child(field);
-        let checks: [(&str, fn(&str) -> Vec<String>); 2] =
-            [("name", names::dns1123_subdomain), ("namespace", names::dns1123_label)];
-        for (part, check) in checks {
-            match secret[part].str() {
-                "" => errs.required(&at.child(part), ""),
-                value => errs.invalid_each(&at.child(part), value, check(value)),
-            }
+        match secret["name"].str() {
+            "" => errs.required(&at.child("name"), ""),
+            name => errs.invalid_each(&at.child("name"), name, names::dns1123_subdomain(name)),
+        }
+        match secret["namespace"].str() {
+            "" => errs.required(&at.child("namespace"), ""),
+            namespace => errs.invalid_each(&at.child("namespace"), namespace, names::dns1123_label(namespace)),
         }
     }
 }
