@@ -2,7 +2,7 @@
 //! The recordings lie beside the repository, not in it; without them there is nothing to do.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use crate::repo;
@@ -37,7 +37,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
 /// Percent of exact answers by kind of case, as the replayer's table has them.
 type Scores = BTreeMap<String, f64>;
 
-fn replay(server: &Server, folder: &PathBuf, file: &PathBuf, args: &[&String]) -> Result<Scores, String> {
+fn replay(server: &Server, folder: &Path, file: &Path, args: &[&String]) -> Result<Scores, String> {
     let mut python = Command::new("python3");
     python.arg(folder.join("wire.py")).arg("replay").arg("--server").arg(&server.url).args([
         "--token",
