@@ -2,7 +2,7 @@
 
 use schema::{Field, Schema, Shape, Type};
 
-/// One line per field whose Go type is not what its shape says: `OPENAPI-TYPE FIELD GO-TYPE`.
+/// One line per field whose Go type is not what its shape and the type of its strings say: `OPENAPI-TYPE FIELD GO-TYPE`.
 const GO_TYPES: &str = include_str!("../facts/go-types.facts");
 
 /// Embedded structs by the type that holds them.
@@ -46,7 +46,8 @@ pub(crate) fn type_name(schema: &Schema, shape: &Shape, field: Option<(&Type, &F
         }
         Some(name.trim_start_matches('*').to_string())
     });
-    named.unwrap_or_else(|| of_shape(schema, shape))
+    let string = field.and_then(|(_, field)| field.go_type.as_deref()).unwrap_or("string");
+    named.unwrap_or_else(|| of_shape(schema, shape, string))
 }
 
 /// How many lists and maps are around the innermost shape.
@@ -64,13 +65,14 @@ fn declared(ty: &Type, field: &Field) -> Option<&'static str> {
     })
 }
 
-fn of_shape(schema: &Schema, shape: &Shape) -> String {
+/// `string` is Go's name of the strings in it.
+fn of_shape(schema: &Schema, shape: &Shape, string: &str) -> String {
     match shape {
         Shape::Bool => "bool".to_string(),
         Shape::Int32 => "int32".to_string(),
         Shape::Int64 => "int64".to_string(),
         Shape::Float64 => "float64".to_string(),
-        Shape::String => "string".to_string(),
+        Shape::String => string.to_string(),
         Shape::Bytes => "[]uint8".to_string(),
         Shape::Time => "v1.Time".to_string(),
         Shape::MicroTime => "v1.MicroTime".to_string(),
@@ -85,8 +87,8 @@ fn of_shape(schema: &Schema, shape: &Shape) -> String {
             let package = ty.name.rsplit('.').nth(1).unwrap_or("");
             format!("{package}.{}", ty.go_name)
         }
-        Shape::List(item) => format!("[]{}", of_shape(schema, item)),
-        Shape::Map(item) => format!("map[string]{}", of_shape(schema, item)),
+        Shape::List(item) => format!("[]{}", of_shape(schema, item, string)),
+        Shape::Map(item) => format!("map[string]{}", of_shape(schema, item, string)),
         Shape::Any => "interface {}".to_string(),
     }
 }
