@@ -8,6 +8,7 @@ pub mod impersonate;
 pub mod node;
 pub mod rbac;
 pub mod review;
+pub mod signer;
 
 use meta::Str;
 

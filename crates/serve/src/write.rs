@@ -281,6 +281,7 @@ fn check_grant(attempt: &Attempt, object: &Value) -> Result<()> {
         groups: &write.user.groups,
         group: &descriptor.group,
         resource: &descriptor.plural,
+        subresource: write.route.part.as_ref().map_or("", |part| part.name.as_str()),
         namespace: write.namespace(),
         request_name: &write.route.info.name,
         old: attempt.old_value(),

@@ -93,6 +93,7 @@ fn reviews_list_the_rules() {
 fn written(rbac: &Rbac, resource: &str, object: &Value, authorized: bool) -> Result<(), (u16, String)> {
     let groups = [Str::from("system:authenticated")];
     let write = Write {
+        subresource: "",
         user: "u",
         groups: &groups,
         group: GROUP,
