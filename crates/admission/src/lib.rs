@@ -2,6 +2,7 @@
 //! ordered list. Plugins are synchronous and pure: they read the cluster through the context and are run again
 //! on every retry of an update.
 
+mod certificate_subject_restriction;
 mod default_class;
 mod default_toleration_seconds;
 mod limit_ranger;
@@ -122,6 +123,7 @@ fn all() -> Vec<(Box<dyn Plugin>, bool)> {
         (Box::new(storage_object_in_use_protection::StorageObjectInUseProtection), true),
         (Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize), true),
         (Box::new(runtime_class::RuntimeClass), true),
+        (Box::new(certificate_subject_restriction::CertificateSubjectRestriction), true),
         (Box::new(default_class::DefaultIngressClass), true),
         (Box::new(resource_quota::ResourceQuota), true),
     ]
