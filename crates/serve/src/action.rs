@@ -119,7 +119,7 @@ impl Call<'_> {
     fn put(&self, key: &str, mut object: Value, revision: u64) -> Result<Op> {
         let descriptor = &self.endpoint.descriptor;
         form::canonicalise_stored(descriptor, &mut object)?;
-        let bytes = form::encode_stored(descriptor, &object)?;
+        let bytes = form::encode_stored(descriptor, &mut object)?;
         let meta = self.endpoint.store_meta(&object);
         Ok(Op::Put { key: key.to_owned(), bytes, meta, expect: Expect::Revision(revision) })
     }

@@ -30,18 +30,21 @@ pub fn stored_value(descriptor: &Descriptor, object: &store::Object) -> Result<V
 }
 
 /// The bytes to store. resourceVersion is the store's and selfLink is nobody's: neither is written.
-pub fn encode_stored(descriptor: &Descriptor, object: &Value) -> Result<Bytes> {
-    let mut object = object.clone();
+/// The object has its resourceVersion again afterwards.
+pub fn encode_stored(descriptor: &Descriptor, object: &mut Value) -> Result<Bytes> {
     let metadata = object.entry("metadata");
-    metadata.remove("resourceVersion");
+    let revision = metadata.remove("resourceVersion");
     metadata.remove("selfLink");
     object.set("apiVersion", descriptor.storage.api_version());
     object.set("kind", &descriptor.storage.kind);
     let mut out = Vec::new();
     if descriptor.stored_as_json {
-        json::write(&object, &mut out);
+        json::write(object, &mut out);
     } else {
-        codec::encode_protobuf(&descriptor.schema, descriptor.storage_type_id, &descriptor.storage, &object, &mut out);
+        codec::encode_protobuf(&descriptor.schema, descriptor.storage_type_id, &descriptor.storage, object, &mut out);
+    }
+    if let Some(revision) = revision {
+        object.entry("metadata").set("resourceVersion", revision);
     }
     Ok(out.into())
 }

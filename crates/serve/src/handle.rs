@@ -31,6 +31,7 @@ use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
 use resource::{Action, Context, Reader as _, SubresourceKind, TokenRules, User, Verb};
 use std::sync::Arc;
+use std::time::Duration;
 
 const AUDIT_ID: &str = "audit-id";
 const AUDIT_ID_CHARS_MAX: usize = 64;
@@ -80,6 +81,7 @@ where
         Ok(info) => info,
         Err(why) => return Ok(answer::request_info_failure(head.uri.path(), &why)),
     };
+    let timeout = timeout(server, query, &info)?;
     let credentials = Credentials { headers: &head.headers, peer, path: head.uri.path() };
     let authenticated = server.authenticators.authenticate(&credentials).await?;
     let request = attributes(authenticated.user(), &info);
@@ -113,11 +115,24 @@ where
         request.watch().await
     } else {
         let body = body::read(body);
-        match tokio::time::timeout(server.settings.request_timeout, request.answer(body)).await {
+        match tokio::time::timeout(timeout, request.answer(body)).await {
             Ok(answered) => answered,
             Err(_) => Err(Status::timeout("Timeout: request did not complete within the allotted timeout")),
         }
     }
+}
+
+/// How long the request may take: what the client asks for, within the server's own bound.
+fn timeout(server: &Server, query: &Query, info: &PathInfo) -> Result<Duration> {
+    let longest = server.settings.request_timeout;
+    let text = query.text("timeout");
+    if text.is_empty() || is_long_running(info) {
+        return Ok(longest);
+    }
+    let invalid = |why| Status::bad_request(format!("invalid timeout specified in the request URL - {why}"));
+    let nanos = meta::time::parse_duration(text).map_err(invalid)?;
+    let asked = Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
+    Ok(if asked.is_zero() { longest } else { asked.min(longest) })
 }
 
 /// Watches and streams, which may last for hours.

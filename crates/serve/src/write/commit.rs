@@ -65,7 +65,7 @@ impl Commit<'_> {
                 None => self.done(201, object, false),
             };
         }
-        let op = self.put(key.clone(), &object, Expect::Absent)?;
+        let op = self.put(key.clone(), &mut object, Expect::Absent)?;
         match self.transact(op).await {
             Ok(committed) => {
                 set_revision(&mut object, committed.revision);
@@ -103,7 +103,7 @@ impl Commit<'_> {
             return self.done(200, object, false);
         }
         let key = old.object.key.to_string();
-        let op = self.put(key, &object, Expect::Revision(old.object.revision))?;
+        let op = self.put(key, &mut object, Expect::Revision(old.object.revision))?;
         match self.transact(op).await {
             Ok(committed) => {
                 set_revision(&mut object, committed.revision);
@@ -147,7 +147,7 @@ impl Commit<'_> {
         if self.write.options.dry_run {
             return self.done(200, object, true);
         }
-        let op = self.put(old.object.key.to_string(), &object, Expect::Revision(old.object.revision))?;
+        let op = self.put(old.object.key.to_string(), &mut object, Expect::Revision(old.object.revision))?;
         let marked = match self.server.store.commit(vec![op]).await {
             Ok(mut committed) => committed.objects.pop(),
             Err(CommitError::Conflict { .. }) => return Ok(Attempted::Again),
@@ -160,7 +160,7 @@ impl Commit<'_> {
         self.remove(None, Timestamp::now()).await
     }
 
-    fn put(&self, key: String, object: &Value, expect: Expect) -> Result<Op> {
+    fn put(&self, key: String, object: &mut Value, expect: Expect) -> Result<Op> {
         let endpoint = &self.write.route.endpoint;
         let mut meta = endpoint.store_meta(object);
         if endpoint.descriptor.strategy.expires {
@@ -209,7 +209,7 @@ pub fn side_op(server: &Server, resources: &crate::registry::Resources, write: &
             rules::fill_system_fields(&mut object, Timestamp::now(), &new_uid());
         }
         form::canonicalise_stored(d, &mut object)?;
-        let bytes = form::encode_stored(d, &object)?;
+        let bytes = form::encode_stored(d, &mut object)?;
         Ok(Some(Op::Put { key: key.clone(), bytes, meta: endpoint.store_meta(&object), expect }))
     };
     match write {
