@@ -15,7 +15,8 @@ fn main() {
     println!("cargo::rerun-if-changed=../../Cargo.lock");
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("set by cargo")).join("Cargo.toml");
     let mut found = Descriptions::new();
-    let sources = upstream::package("k8s-openapi", &manifest).expect("k8s-openapi's source, which `cargo fetch` brings");
+    let sources =
+        upstream::package("k8s-openapi", &manifest).expect("k8s-openapi's source, which `cargo fetch` brings");
     for file in upstream::files(&sources.join("src/v1_36"), ".rs").expect("a directory") {
         read_openapi(&std::fs::read_to_string(file).expect("a text"), &mut found);
     }

@@ -57,7 +57,8 @@ impl<'d> Tabler<'d> {
         let mut paths = Vec::new();
         if descriptor.cells.is_none() {
             let age = Column {
-                name: AGE.0.into(),
+                // upstream's default table of built-in kinds calls the same column otherwise
+                name: if descriptor.stored_as_json { AGE.0.into() } else { "Created At".into() },
                 kind: AGE.1.into(),
                 format: "".into(),
                 description: CREATED_DESCRIPTION.into(),

@@ -135,7 +135,12 @@ impl Running {
             service_account_key: pki.service_account_key.clone(),
         };
         let server = assemble::server(options, parts)?;
+        let is_new = server.store.revision() <= 1;
         boot::write(&server, &facts(options, address.port(), &pki)?).await?;
+        if is_new {
+            // Nobody has seen the time before: versions of it are too old, as with upstream.
+            server.store.compact(server.store.revision());
+        }
         let definitions = definitions::start(server.clone()).await;
         health.mark_booted();
         let mut ports = vec![];

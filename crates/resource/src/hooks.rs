@@ -34,6 +34,9 @@ pub trait Hooks: Send + Sync {
         requested.unwrap_or(0)
     }
 
+    /// Texts for Warning headers of a delete.
+    fn warn_delete(&self, _options: &crate::rules::DeleteOptions, _warnings: &mut Vec<String>) {}
+
     /// A delete was accepted: marks the object, which is written unless it is removed at once.
     fn prepare_delete(&self, _ctx: &Context, _object: &mut Value) {}
 

@@ -11,7 +11,7 @@ use codec::table::{IncludeObject, Tabler, partial, partial_gvk};
 use codec::{Envelope, JsonList, ListMeta, Shown};
 use http::{HeaderMap, header};
 use meta::time::Timestamp;
-use meta::{Gvk, Result, Status, Value, json, value};
+use meta::{Gvk, Reason, Result, Status, Value, json, value};
 use resource::Descriptor;
 use store::Object;
 
@@ -62,6 +62,25 @@ impl Form {
     pub fn of_status(headers: &HeaderMap, query: &crate::query::Query) -> Form {
         let offer = Offer { protobuf: true, table: true, watch: false };
         Form::negotiate(headers, query, offer).unwrap_or_default()
+    }
+
+    /// 406 when the metadata of one object is asked of a list, or of a list of one object.
+    pub fn check_shape(&self, descriptor: &Descriptor, is_list: bool) -> Result<()> {
+        let package = descriptor.group.split('.').next().filter(|first| !first.is_empty()).unwrap_or("core");
+        let text = match (self.accepted.transform, is_list) {
+            (Some((Transform::PartialObjectMetadata, _)), true) => {
+                let kind = &descriptor.list_kind;
+                format!("you requested PartialObjectMetadata, but the requested object is a list (*{package}.{kind})")
+            }
+            (Some((Transform::PartialObjectMetadataList, _)), false) => {
+                let kind = &descriptor.kind;
+                format!(
+                    "you requested PartialObjectMetadataList, but the requested object is not a list (*{package}.{kind})"
+                )
+            }
+            _ => return Ok(()),
+        };
+        Err(Status::failure(406, Reason::NotAcceptable, text))
     }
 
     fn table_version(&self) -> Option<&'static str> {

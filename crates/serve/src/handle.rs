@@ -193,6 +193,7 @@ impl ResourceRequest<'_> {
     }
 
     async fn get(&self) -> Result<Response<Body>> {
+        self.form.check_shape(self.route.descriptor(), false)?;
         let object = read::get(self.server, &self.route, self.query).await?;
         answer::stored(&self.form, self.route.descriptor(), &object)
     }
@@ -206,10 +207,11 @@ impl ResourceRequest<'_> {
     /// The Scale of an object in its served version.
     fn scale_of(&self, code: u16, parent: &Value) -> Response<Body> {
         let scale = self.route.part.as_ref().map(|part| scale::of_parent(&part.does, parent)).unwrap_or_default();
-        answer::tree(&self.form, code, &scale::gvk(), &scale)
+        answer::object(&self.form, &scale::descriptor(), code, scale)
     }
 
     async fn list(&self) -> Result<Response<Body>> {
+        self.form.check_shape(self.route.descriptor(), true)?;
         let options = ListOptions::parse(self.query, false)?;
         let page = read::list(self.server, &self.route, &options).await?;
         answer::list(&self.form, self.route.descriptor(), &page)
@@ -291,6 +293,7 @@ impl ResourceRequest<'_> {
             reader: &reader,
         };
         let d = route.descriptor();
+        token::admit(self.server, &ctx, info, &kind, &options.to_value(WriteKind::Create), &mut request)?;
         let account = reader.get(&d.group, &d.plural, &info.namespace, &info.name);
         let account = account.ok_or_else(|| Status::not_found(&d.group, &d.plural, &info.name))?;
         let answered = token::issue(self.server, rules, &ctx, &account, request)?;

@@ -8,7 +8,7 @@ use meta::selector::LabelSelector;
 use meta::time::Timestamp;
 use meta::{Gvk, Result, Status, Str, Value, value};
 use patch::managed::{self, OneVersion, ResetFields, Target};
-use resource::{ScaleSelector, SubresourceKind};
+use resource::{Descriptor, ScaleSelector, SubresourceKind};
 use schema::TypeId;
 
 /// What a client wants to do to a Scale.
@@ -27,6 +27,11 @@ struct Places<'a> {
 
 pub fn gvk() -> Gvk {
     Gvk::new("autoscaling", "v1", "Scale")
+}
+
+/// Scale as a resource of its own, for the forms that answers take.
+pub fn descriptor() -> Descriptor {
+    Descriptor::builtin(&schema::builtin(), "autoscaling", "v1", "Scale", "scales").not_stored()
 }
 
 /// The built-in type of Scale.

@@ -2,17 +2,20 @@
 //! credentials. What they claim and whom they make of their bearer is [`resource::TokenRules`]' business.
 
 use crate::authenticate::{Answer, Outcome, Rejected, Token, Tokens};
+use crate::path::PathInfo;
 use crate::registry::Resources;
 use crate::server::{Server, StoreReader, new_uid};
+use admission::{Attributes, Notes, Operation};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use meta::time::Timestamp;
-use meta::{Str, Value, json, value};
+use meta::{Gvk, Str, Value, json, value};
 use resource::{Claims, Context, TokenRules, User};
 use ring::rand::SystemRandom;
 use ring::signature::{self, EcdsaKeyPair, KeyPair, RsaKeyPair, UnparsedPublicKey};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
+use std::cell::RefCell;
 use std::sync::Arc;
 use store::Store;
 use x509_parser::prelude::FromDer;
@@ -276,6 +279,32 @@ impl Tokens for AccountTokens {
     fn authenticate<'a>(&'a self, token: Token<'a>) -> Answer<'a, Outcome> {
         Answer::Now(self.bearer(token.0).map_err(Rejected))
     }
+}
+
+/// What the cluster's policy says to a TokenRequest.
+pub fn admit(
+    server: &Server,
+    ctx: &Context,
+    info: &PathInfo,
+    kind: &Gvk,
+    options: &Value,
+    request: &mut Value,
+) -> meta::Result<()> {
+    let notes = RefCell::<Notes>::default();
+    let attributes = Attributes {
+        operation: Operation::Create,
+        group: &info.group,
+        version: &info.version,
+        resource: &info.resource,
+        kind,
+        name: &info.name,
+        old: None,
+        options,
+        ctx,
+        notes: &notes,
+    };
+    server.admission.admit(&attributes, request)?;
+    server.admission.validate(&attributes, request)
 }
 
 /// Answers a TokenRequest for an account: the request with the token in its status.

@@ -264,6 +264,9 @@ impl<'a> Mutated<'a> {
             (Some(object), None, _) => Plan::Create(prepare_created(&attempt, object)?),
             (Some(object), Some(old), _) => Plan::Update(prepare_updated(&attempt, object, &old.value)?),
             (None, Some(old), Intent::Delete(delete)) => {
+                let mut warnings = Vec::new();
+                attempt.write.strategy().1.warn_delete(&delete.options, &mut warnings);
+                attempt.write.warnings.extend(warnings);
                 Plan::Delete(attempt.with_rules(|rules| rules::plan_delete(rules, &delete.options, &old.value))?)
             }
             (None, _, _) => return Err(attempt.write.not_found()),

@@ -67,18 +67,14 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
     let held_by_hooks = rules.hooks.holds(&object);
     let held = !finalizers.is_empty() || held_by_hooks;
     Ok(match graceful {
-        None if held_by_hooks => {
-            // upstream's own deletion of such kinds sets no grace period
+        None if held_by_hooks || is_marked => {
+            // kinds with a deletion of their own: the first delete only marks, and sets no grace period
             object.entry("metadata").set_default("deletionTimestamp", now.to_rfc3339());
             DeletePlan::Keep(object)
         }
         None if held => {
             mark(&mut object, old, now);
             DeletePlan::Keep(object)
-        }
-        None if is_marked => {
-            object.entry("metadata").set_default("deletionTimestamp", now.to_rfc3339());
-            DeletePlan::Remove { marked: Some(object) }
         }
         None => DeletePlan::Remove { marked: None },
         Some(seconds) if held || seconds > 0 => DeletePlan::Keep(object),

@@ -28,7 +28,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .part(
             "finalize",
             &[Verb::Update],
-            Strategy { keep_on_update: &["status"], ..Strategy::default() },
+            Strategy { keep_on_update: &["status"], reset_fields: &["status"], ..Strategy::default() },
             NamespaceFinalize,
         )
         .status(

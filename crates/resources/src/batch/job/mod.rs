@@ -133,6 +133,13 @@ pub fn warn_spec(spec: &Value, template_at: &[&'static str], object: &Value, out
 struct Job;
 
 impl Hooks for Job {
+    fn warn_delete(&self, options: &resource::rules::DeleteOptions, warnings: &mut Vec<String>) {
+        if options.orphan_dependents.is_none() && options.propagation_policy.is_none() {
+            let text = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
+            warnings.push(text.into());
+        }
+    }
+
     fn default(&self, object: &mut Value) {
         let labels = object["spec"]["template"]["metadata"]["labels"].clone();
         if !labels.is_null() && object["metadata"]["labels"].is_empty() {
