@@ -58,7 +58,7 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
     let before = object.clone();
     rules.hooks.prepare_delete(rules.ctx, &mut object);
     let is_marked = object != before;
-    let finalizers = deletion_finalizers(rules.strategy.default_gc, options, old);
+    let finalizers = deletion_finalizers(rules.strategy.default_gc, options, &object);
     if finalizers.is_empty() {
         object.entry("metadata").remove("finalizers");
     } else {
@@ -166,8 +166,8 @@ fn mark(object: &mut Value, old: &Value, now: Timestamp) {
 
 /// The finalizers that the object has once it is being deleted: the garbage collector's two are set or taken away
 /// by, in this order, the options, the finalizers that are there, and the resource's default.
-fn deletion_finalizers(default: DefaultGc, options: &DeleteOptions, old: &Value) -> Vec<Value> {
-    let stored = old["metadata"]["finalizers"].items();
+fn deletion_finalizers(default: DefaultGc, options: &DeleteOptions, object: &Value) -> Vec<Value> {
+    let stored = object["metadata"]["finalizers"].items();
     let has = |name: &str| stored.iter().any(|f| f.str() == name);
     let policy = options.propagation_policy.as_deref();
     let (orphan, foreground) = if default == DefaultGc::Unsupported {
