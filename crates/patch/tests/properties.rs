@@ -55,6 +55,8 @@ fn sets_are_sets_of_paths() {
         assert_eq!(paths_of(&all), &a | &b);
         assert_eq!(all, set_of(&(&a | &b)), "one form for one set");
         assert_eq!(left.intersection(&right), set_of(&(&a & &b)));
+        assert_eq!(left.is_within(&right), a.is_subset(&b));
+        assert!(left.is_within(&all) && left.intersection(&right).is_within(&left));
         let mut rest = left.clone();
         rest.remove(&right);
         assert_eq!(rest, set_of(&(&a - &b)));

@@ -120,6 +120,15 @@ impl Set {
         out
     }
 
+    /// Whether every path is in `other`.
+    pub fn is_within(&self, other: &Set) -> bool {
+        let mut theirs = other.nodes.iter();
+        self.nodes.iter().all(|node| {
+            let found = theirs.find(|n| n.element >= node.element).filter(|n| n.element == node.element);
+            found.is_some_and(|n| (n.member || !node.member) && node.children.is_within(&n.children))
+        })
+    }
+
     /// Removes the paths of `other`; what lies below them stays.
     pub fn remove(&mut self, other: &Set) {
         self.retain_with(other, |node, theirs| {
@@ -201,13 +210,14 @@ impl Set {
 
     /// From stored `fieldsV1`, which this project or upstream wrote: its elements are canonical.
     pub fn from_stored(fields: &Value) -> Set {
-        let mut out = Set::default();
-        for (key, below) in fields.entries().filter(|(key, _)| *key != ".") {
+        let entries = fields.entries();
+        let mut nodes = Vec::with_capacity(entries.len());
+        for (key, below) in entries.filter(|(key, _)| *key != ".") {
             let children = Set::from_stored(below);
             let member = children.is_empty() || below.get(".").is_some();
-            out.nodes.push(Node { element: key.into(), member, children });
+            nodes.push(Node { element: key.into(), member, children });
         }
-        out
+        Set { nodes }
     }
 
     /// From a client's `fieldsV1`. Elements of unknown kinds are dropped.
@@ -231,15 +241,18 @@ impl Set {
 
     /// As `fieldsV1` holds it.
     pub fn into_value(self) -> Value {
-        let entries = self.nodes.into_iter().map(|node| {
-            let branch = node.member && !node.children.is_empty();
-            let mut below = node.children.into_value();
-            if branch {
-                below.set(".", Value::object());
-            }
-            (node.element, below)
-        });
-        Value::Object(entries.collect::<Map>())
+        self.encode(false)
+    }
+
+    /// `member`: whether the path that ends here is in the set, which is to be said only where longer ones are, too.
+    fn encode(self, member: bool) -> Value {
+        let named = member && !self.nodes.is_empty();
+        let mut entries = Vec::with_capacity(self.nodes.len() + usize::from(named));
+        if named {
+            entries.push((".".into(), Value::object()));
+        }
+        entries.extend(self.nodes.into_iter().map(|node| (node.element, node.children.encode(node.member))));
+        Value::Object(Map::from_entries(entries).0)
     }
 }
 

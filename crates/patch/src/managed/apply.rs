@@ -26,9 +26,10 @@ pub fn apply(target: &Target, live: Option<&Value>, applied: &Value, manager: &s
             &zero
         }
     };
-    let managers = managers_before(target, live);
-    let (mut object, managers) = match apply_once(target, live, applied, managers.clone(), manager, force) {
-        Err(Failure::Conflicts(conflicts)) if manager == "kubectl" => {
+    let before = managers_before(target, live);
+    let again = (manager == "kubectl").then(|| before.clone());
+    let (mut object, managers) = match (apply_once(target, live, applied, before, manager, force), again) {
+        (Err(Failure::Conflicts(conflicts)), Some(managers)) => {
             // What client-side apply owned is taken over without a conflict.
             let left = last_applied::refused(target, live, conflicts);
             if !left.is_empty() {
@@ -36,7 +37,7 @@ pub fn apply(target: &Target, live: Option<&Value>, applied: &Value, manager: &s
             }
             apply_once(target, live, applied, managers, manager, true)
         }
-        other => other,
+        (other, _) => other,
     }
     .map_err(Failure::into_status)?;
     if manager == "kubectl" {
@@ -202,9 +203,7 @@ fn prune(
     if last.api_version == own.api_version {
         let typed = target.typed();
         typed.reconcile(&mut fields);
-        let mut left_out = fields.clone();
-        left_out.remove(&own.fields);
-        if left_out.is_empty() {
+        if fields.is_within(&own.fields) {
             return Ok(merged);
         }
         return prune_in(target, &typed, &own.api_version, merged, others, own, &fields);

@@ -42,7 +42,7 @@ fn collect(schema: &Schema, at: Ref, value: &Value) -> Result<(bool, Set), NotCo
 }
 
 fn collect_members(schema: &Schema, map: &Map, value: &Value) -> Result<Set, NotComparable> {
-    let mut set = Set::default();
+    let mut set = Set { nodes: Vec::with_capacity(value.entries().len()) };
     let mut types = map.members();
     for (name, member) in value.entries() {
         let declared = types.field(name).is_some();

@@ -49,6 +49,9 @@ fn merge(schema: &Schema, at: Ref, live: &Value, applied: &Value) -> Value {
 
 /// Items in the order of the applied list, with those that only the live list has where they were relative to their neighbours.
 fn merge_items(schema: &Schema, list: &List, live: &[Value], applied: &[Value]) -> Vec<Value> {
+    if live == applied {
+        return applied.to_vec();
+    }
     let elements = |items: &[Value]| -> Vec<Element> {
         items.iter().map(|item| item_element(list, item).unwrap_or_default()).collect()
     };
