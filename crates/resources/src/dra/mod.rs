@@ -1,9 +1,17 @@
 //! resource.k8s.io: dynamic resource allocation.
 
+mod admin;
+mod capacity;
+mod configuration;
 mod deviceclass;
+mod devices;
+mod names;
+mod requests;
 mod resourceclaim;
 mod resourceclaimtemplate;
 mod resourceslice;
+mod status;
+mod taints;
 
 use resource::Descriptor;
 use schema::Schema;

@@ -1,8 +1,11 @@
 //! ResourceClaim: devices asked for, and which were given.
 
+use super::{admin, requests, status};
+use crate::rules::{immutable, shown};
 use crate::{cells, columns};
 use meta::Value;
-use resource::{Descriptor, Hooks, Strategy};
+use meta::field::{ErrorList, Path};
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -40,8 +43,44 @@ fn resource_claim_cells(object: &Value, now: i64) -> Vec<Value> {
 
 struct ResourceClaim;
 
-impl Hooks for ResourceClaim {}
+impl Hooks for ResourceClaim {
+    fn default(&self, object: &mut Value) {
+        default_claim(object);
+    }
+
+    fn validate(&self, ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        admin::validate_requests(ctx, object, &object["spec"]["devices"]["requests"], errs);
+        requests::validate_spec(&object["spec"], false, &Path::new("spec"), errs);
+    }
+
+    /// What cannot change is not judged again.
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        if !immutable::same(&object["spec"], &old["spec"]) {
+            let shown = shown::internal("io.k8s.api.resource.v1.ResourceClaimSpec", &object["spec"]);
+            errs.invalid(&Path::new("spec"), shown, immutable::MESSAGE);
+        }
+    }
+}
+
+fn default_claim(object: &mut Value) {
+    if let Some(spec) = object.get_mut("spec") {
+        requests::default_spec(spec);
+    }
+}
 
 struct ResourceClaimStatus;
 
-impl Hooks for ResourceClaimStatus {}
+impl Hooks for ResourceClaimStatus {
+    fn default(&self, object: &mut Value) {
+        default_claim(object);
+    }
+
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        status::drop_deallocated(object, old);
+    }
+
+    fn validate_update(&self, ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        admin::validate_results(ctx, object, old, errs);
+        status::validate_update(object, old, errs);
+    }
+}

@@ -1,7 +1,11 @@
 //! ResourceClaimTemplate: what the claims of a pod are made from.
 
+use super::{admin, requests};
+use crate::rules::{immutable, label_selector, shown};
 use crate::{cells, columns};
-use resource::{Descriptor, Hooks, Strategy};
+use meta::field::{ErrorList, Path, Shown, quote};
+use meta::{Value, json};
+use resource::{Context, Descriptor, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -16,4 +20,60 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 
 struct ResourceClaimTemplate;
 
-impl Hooks for ResourceClaimTemplate {}
+impl Hooks for ResourceClaimTemplate {
+    fn default(&self, object: &mut Value) {
+        if let Some(spec) = object.path_mut("spec.spec") {
+            requests::default_spec(spec);
+        }
+    }
+
+    fn validate(&self, ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        admin::validate_requests(ctx, object, &object["spec"]["spec"]["devices"]["requests"], errs);
+        validate_spec(&object["spec"], false, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        validate_spec(&object["spec"], true, errs);
+        if !immutable::same(&object["spec"], &old["spec"]) {
+            errs.invalid(&Path::new("spec"), shown_spec(&object["spec"]), immutable::MESSAGE);
+        }
+    }
+}
+
+fn validate_spec(spec: &Value, stored: bool, errs: &mut ErrorList) {
+    let path = Path::new("spec");
+    let (metadata, at) = (&spec["metadata"], path.child("metadata"));
+    label_selector::validate_labels(&metadata["labels"], &at.child("labels"), errs);
+    resource::rules::validate_annotations(&metadata["annotations"], &at.child("annotations"), errs);
+    requests::validate_spec(&spec["spec"], stored, &path.child("spec"), errs);
+}
+
+/// The fields of ObjectMeta in Go's order. In this struct they stand among the others, with their wire names.
+const METADATA_FIELDS: [&str; 14] = [
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+];
+
+fn shown_spec(spec: &Value) -> Shown {
+    let mut parts: Vec<String> = METADATA_FIELDS
+        .iter()
+        .filter_map(|field| Some((field, spec["metadata"].get(field)?)))
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(field, value)| format!("{}:{}", quote(field), json::to_string(value)))
+        .collect();
+    let inner = shown::internal("io.k8s.api.resource.v1.ResourceClaimSpec", &spec["spec"]).0;
+    parts.push(format!("\"Spec\":{inner}"));
+    Shown(format!("{{{}}}", parts.join(",")))
+}

@@ -156,6 +156,20 @@ pub fn validate_canonical_cidr(value: &str, path: &Path, errs: &mut ErrorList) {
     }
 }
 
+/// An address of an interface with the length of its network's prefix, in the canonical form.
+pub fn validate_interface_address(value: &str, path: &Path, errs: &mut ErrorList) {
+    let Some((ip, length)) = parse_cidr_sloppy(value) else {
+        errs.invalid(path, value, "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)");
+        return;
+    };
+    // A mapped IPv4 address is shown as one, without the prefix that maps it.
+    let length = if is_mapped(ip) && length > 32 { length.saturating_sub(96) } else { length };
+    let text = format!("{}/{length}", canonical(ip));
+    if text != value {
+        errs.invalid(path, value, &format!("must be in canonical form ({})", quote(&text)));
+    }
+}
+
 /// What upstream warns of in a CIDR that is valid enough to be stored.
 pub fn warn_cidr(value: &str, path: &Path, warnings: &mut Vec<String>) {
     let Some((ip, length)) = parse_cidr_sloppy(value) else { return };

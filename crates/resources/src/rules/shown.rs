@@ -74,8 +74,8 @@ fn write_field(schema: &Schema, field: &Field, value: Option<&Value>, out: &mut 
 }
 
 /// Words that Go writes in capitals at the beginning of a name.
-const CAPITALS: [&str; 14] =
-    ["api", "uid", "csi", "nfs", "iscsi", "rbd", "fc", "aws", "gce", "tls", "http", "cidr", "url", "ip"];
+const CAPITALS: [&str; 15] =
+    ["api", "cel", "uid", "csi", "nfs", "iscsi", "rbd", "fc", "aws", "gce", "tls", "http", "cidr", "url", "ip"];
 
 /// The Go name of a field from its JSON name: `apiVersion` is APIVersion.
 fn go_name(name: &str) -> String {
