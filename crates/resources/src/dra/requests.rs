@@ -33,6 +33,7 @@ fn default_count(request: &mut Value) {
     if request["allocationMode"].str() == "ExactCount" && request["count"].int() == 0 {
         request.set("count", 1);
     }
+    taints::default_tolerations(request);
 }
 
 /// A ResourceClaimSpec. `stored` says that its expressions are known from before, and valid.

@@ -66,6 +66,7 @@ fn default_claim(object: &mut Value) {
     if let Some(spec) = object.get_mut("spec") {
         requests::default_spec(spec);
     }
+    status::default_status(object);
 }
 
 struct ResourceClaimStatus;

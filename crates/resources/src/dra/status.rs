@@ -16,6 +16,13 @@ const IPS_MAX: usize = 16;
 const INTERFACE_NAME_MAX: usize = 256;
 const HARDWARE_ADDRESS_MAX: usize = 128;
 
+/// Defaults within the allocation.
+pub fn default_status(claim: &mut Value) {
+    if let Some(results) = claim.path_mut("status.allocation.devices.results") {
+        results.items_mut().iter_mut().for_each(taints::default_tolerations);
+    }
+}
+
 /// Devices that are no longer allocated lose their status.
 pub fn drop_deallocated(claim: &mut Value, old: &Value) {
     let ids = |claim: &Value| -> BTreeSet<[String; 3]> {

@@ -23,6 +23,14 @@ pub fn validate_taint(taint: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
+/// A toleration without an operator asks for an equal value. `object` has them in a list.
+pub fn default_tolerations(object: &mut Value) {
+    let Some(tolerations) = object.get_mut("tolerations") else { return };
+    for toleration in tolerations.items_mut().iter_mut().filter(|toleration| toleration["operator"].is_empty()) {
+        toleration.set("operator", "Equal");
+    }
+}
+
 pub fn validate_toleration(toleration: &Value, path: &Path, errs: &mut ErrorList) {
     let key = toleration["key"].str();
     if !key.is_empty() {
