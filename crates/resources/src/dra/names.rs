@@ -171,7 +171,7 @@ mod tests {
     fn messages(validate: fn(&str, &Path, &mut ErrorList), text: &str) -> Vec<String> {
         let mut errs = ErrorList::new();
         validate(text, &Path::new("at"), &mut errs);
-        errs.iter().map(|e| e.message.clone()).collect()
+        errs.iter().map(|e| e.body.clone()).collect()
     }
 
     #[test]

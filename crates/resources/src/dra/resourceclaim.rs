@@ -14,6 +14,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("wgAZaHcZxUg=")
         .strategy(Strategy {
             delete_returns_object: true,
+            metadata_checked_again: true,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],

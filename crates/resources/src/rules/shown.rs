@@ -18,6 +18,15 @@ pub fn internal(type_name: &str, value: &Value) -> Shown {
     }
 }
 
+/// A list of structs.
+pub fn internal_list(type_name: &str, list: &Value) -> Shown {
+    if list.is_null() {
+        return Shown("null".into());
+    }
+    let items: Vec<String> = list.items().iter().map(|item| internal(type_name, item).0).collect();
+    Shown(format!("[{}]", items.join(",")))
+}
+
 fn write(schema: &Schema, shape: &Shape, value: &Value, out: &mut String) {
     match shape {
         Shape::Object(id) => {
