@@ -2,6 +2,7 @@
 
 mod binding;
 mod policy;
+mod rules;
 mod webhook;
 
 use resource::Descriptor;

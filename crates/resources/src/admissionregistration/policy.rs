@@ -1,9 +1,12 @@
 //! ValidatingAdmissionPolicy and MutatingAdmissionPolicy: rules on requests, in CEL.
 
+use super::rules;
 use crate::{cells, columns};
-use meta::Value;
-use resource::{Descriptor, Generation, Hooks, Strategy};
+use meta::field::{ErrorList, Path};
+use meta::{Value, name};
+use resource::{Context, Descriptor, Generation, Hooks, Strategy};
 use schema::Schema;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub fn validating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
@@ -50,7 +53,146 @@ fn param_kind(object: &Value) -> Value {
 
 struct ValidatingAdmissionPolicy;
 
-impl Hooks for ValidatingAdmissionPolicy {}
+impl Hooks for ValidatingAdmissionPolicy {
+    fn default(&self, object: &mut Value) {
+        default_policy(object);
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        let (spec, path) = (&object["spec"], Path::new("spec"));
+        validate_policy(spec, errs);
+        let (validations, annotations) = (spec["validations"].items(), spec["auditAnnotations"].items());
+        if validations.is_empty() && annotations.is_empty() {
+            for field in ["validations", "auditAnnotations"] {
+                errs.required(&path.child(field), "validations or auditAnnotations must contain at least one item");
+            }
+        }
+        for (i, validation) in validations.iter().enumerate() {
+            validate_validation(validation, &path.child("validations").index(i), errs);
+        }
+        validate_annotations(annotations, object["metadata"]["name"].str(), errs);
+    }
+}
+
+fn default_policy(object: &mut Value) {
+    object.entry("spec").set_default("failurePolicy", "Fail");
+    rules::default_match_resources(object, "matchConstraints");
+}
+
+/// What both kinds of policy have.
+fn validate_policy(spec: &Value, errs: &mut ErrorList) {
+    let path = Path::new("spec");
+    rules::validate_failure_policy(spec, &path, errs);
+    if !spec["paramKind"].is_null() {
+        validate_param_kind(&spec["paramKind"], &path.child("paramKind"), errs);
+    }
+    let (constraints, at) = (&spec["matchConstraints"], path.child("matchConstraints"));
+    if constraints.is_null() {
+        errs.required(&at, "");
+    } else {
+        rules::validate_match_resources(constraints, &at, errs);
+        // Without a rule there would be no type to compile expressions for.
+        if constraints["resourceRules"].is_empty() {
+            errs.required(&at.child("resourceRules"), "");
+        }
+    }
+    rules::validate_match_conditions(&spec["matchConditions"], &path.child("matchConditions"), errs);
+    for (i, variable) in spec["variables"].items().iter().enumerate() {
+        validate_variable(variable, &path.child("variables").index(i), errs);
+    }
+}
+
+fn validate_param_kind(kind: &Value, path: &Path, errs: &mut ErrorList) {
+    let at = path.child("apiVersion");
+    match kind["apiVersion"].str() {
+        "" => errs.required(&at, ""),
+        gv if gv.matches('/').count() > 1 => {
+            errs.invalid(&at, gv, &format!("unexpected GroupVersion string: {gv}"));
+        }
+        gv => {
+            let (group, version) = gv.split_once('/').unwrap_or(("", gv));
+            if !group.is_empty() {
+                errs.invalid_each(&at, group, name::dns1123_subdomain(group));
+            }
+            errs.invalid_each(&at, version, name::dns1035_label(version));
+        }
+    }
+    let (text, at) = (kind["kind"].str(), path.child("kind"));
+    if text.is_empty() {
+        errs.required(&at, "");
+    } else {
+        let wrong = name::dns1035_label(&text.to_lowercase());
+        if !wrong.is_empty() {
+            let detail = format!("may have mixed case, but should otherwise match: {}", wrong.join(","));
+            errs.invalid(&at, text, &detail);
+        }
+    }
+}
+
+fn validate_variable(variable: &Value, path: &Path, errs: &mut ErrorList) {
+    let variable_name = variable["name"].str();
+    if variable_name.trim().is_empty() {
+        errs.required(&path.child("name"), "name is not specified");
+    } else if !is_cel_identifier(variable_name) {
+        errs.invalid(&path.child("name"), variable_name, "must be a valid CEL identifier");
+    }
+    if variable["expression"].str().trim().is_empty() {
+        errs.required(&path.child("expression"), "expression is not specified");
+    }
+}
+
+fn is_cel_identifier(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The reasons that a refusal may have.
+const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
+
+fn validate_validation(validation: &Value, path: &Path, errs: &mut ErrorList) {
+    let (expression, message) = (validation["expression"].str().trim(), validation["message"].str());
+    let blank = |text: &str| !text.is_empty() && text.trim().is_empty();
+    if expression.is_empty() {
+        errs.required(&path.child("expression"), "expression is not specified");
+    }
+    let message_expression = validation["messageExpression"].str();
+    if blank(message_expression) {
+        errs.invalid(&path.child("messageExpression"), message_expression, "must be non-empty if specified");
+    }
+    let at = path.child("message");
+    if blank(message) {
+        errs.invalid(&at, message, "message must be non-empty if specified");
+    } else if message.trim().contains('\n') {
+        errs.invalid(&at, message, "message must not contain line breaks");
+    } else if message.is_empty() && expression.contains('\n') {
+        errs.required(&at, "message must be specified if expression contains line breaks");
+    }
+    if let Some(reason) = validation["reason"].as_str()
+        && !REASONS.contains(&reason)
+    {
+        errs.not_supported(&path.child("reason"), reason, REASONS);
+    }
+}
+
+fn validate_annotations(annotations: &[Value], policy: &str, errs: &mut ErrorList) {
+    let mut seen = HashSet::new();
+    for (i, annotation) in annotations.iter().enumerate() {
+        let path = Path::new("spec").child("auditAnnotations").index(i);
+        let key = annotation["key"].str();
+        if policy.is_empty() {
+            errs.invalid(&path.child("key"), key, "requires metadata.name be non-empty");
+        } else {
+            let full = format!("{policy}/{key}");
+            errs.invalid_each(&path.child("key"), full.as_str(), name::qualified_name(&full));
+        }
+        if annotation["valueExpression"].str().trim().is_empty() {
+            errs.required(&path.child("valueExpression"), "valueExpression is not specified");
+        }
+        if !seen.insert(key) {
+            errs.duplicate(&path.child("key"), key);
+        }
+    }
+}
 
 struct ValidatingAdmissionPolicyStatus;
 
@@ -81,4 +223,63 @@ pub fn mutating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
 
 struct MutatingAdmissionPolicy;
 
-impl Hooks for MutatingAdmissionPolicy {}
+impl Hooks for MutatingAdmissionPolicy {
+    fn default(&self, object: &mut Value) {
+        default_policy(object);
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        let (spec, path) = (&object["spec"], Path::new("spec"));
+        validate_policy(spec, errs);
+        validate_mutated_operations(&spec["matchConstraints"]["resourceRules"], errs);
+        if spec["mutations"].is_empty() {
+            errs.required(&path.child("mutations"), "mutations must contain at least one item");
+        }
+        for (i, mutation) in spec["mutations"].items().iter().enumerate() {
+            validate_mutation(mutation, &path.child("mutations").index(i), errs);
+        }
+        let at = path.child("reinvocationPolicy");
+        match spec["reinvocationPolicy"].str() {
+            "" => errs.required(&at, ""),
+            "IfNeeded" | "Never" => {}
+            other => errs.not_supported(&at, other, &["IfNeeded", "Never"]),
+        }
+    }
+}
+
+/// A deletion has nothing to change.
+fn validate_mutated_operations(resource_rules: &Value, errs: &mut ErrorList) {
+    const MUTABLE: &[&str] = &["*", "CONNECT", "CREATE", "UPDATE"];
+    let path = Path::new("spec").child("matchConstraints").child("resourceRules").child("operations");
+    for operation in resource_rules.items().iter().flat_map(|rule| rule["operations"].items()).map(Value::str) {
+        if !MUTABLE.contains(&operation) {
+            errs.not_supported(&path, operation, MUTABLE);
+        }
+    }
+}
+
+/// A type of patch, the field that holds it, and the field that must then be absent.
+const PATCHES: &[(&str, &str, &str)] =
+    &[("ApplyConfiguration", "applyConfiguration", "jsonPatch"), ("JSONPatch", "jsonPatch", "applyConfiguration")];
+
+fn validate_mutation(mutation: &Value, path: &Path, errs: &mut ErrorList) {
+    let patch_type = mutation["patchType"].str();
+    let at = path.child("patchType");
+    if patch_type.is_empty() {
+        errs.required(&at, "");
+        return;
+    }
+    let Some((_, own, other)) = PATCHES.iter().find(|(known, ..)| *known == patch_type) else {
+        errs.not_supported(&at, patch_type, &["ApplyConfiguration", "JSONPatch"]);
+        return;
+    };
+    if mutation[*own].is_null() {
+        errs.required(&path.child(own), &format!("must be specified when patchType is {patch_type}"));
+    } else if mutation[*own]["expression"].str().trim().is_empty() {
+        errs.required(&path.child(own).child("expression"), "");
+    }
+    if !mutation[*other].is_null() {
+        let detail = format!("must not be specified when patchType is {patch_type}");
+        errs.invalid(&path.child(other), &mutation[*other], &detail);
+    }
+}

@@ -1,8 +1,12 @@
 //! ValidatingWebhookConfiguration and MutatingWebhookConfiguration: webhooks that judge and change requests.
 
+use super::rules;
 use crate::{cells, columns};
-use resource::{Descriptor, Generation, Hooks, Strategy};
+use meta::field::{ErrorList, Path};
+use meta::{Value, name};
+use resource::{Context, Descriptor, Generation, Hooks, Strategy};
 use schema::Schema;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 pub fn validating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
@@ -25,7 +29,15 @@ pub fn validating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
 
 struct ValidatingWebhookConfiguration;
 
-impl Hooks for ValidatingWebhookConfiguration {}
+impl Hooks for ValidatingWebhookConfiguration {
+    fn default(&self, object: &mut Value) {
+        default_webhooks(object, |_| ());
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        validate_webhooks(object, errs);
+    }
+}
 
 pub fn mutating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(
@@ -47,4 +59,179 @@ pub fn mutating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
 
 struct MutatingWebhookConfiguration;
 
-impl Hooks for MutatingWebhookConfiguration {}
+impl Hooks for MutatingWebhookConfiguration {
+    fn default(&self, object: &mut Value) {
+        default_webhooks(object, |webhook| {
+            webhook.set_default("reinvocationPolicy", "Never");
+        });
+    }
+
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        validate_webhooks(object, errs);
+    }
+}
+
+const TIMEOUT_SECONDS_DEFAULT: i64 = 10;
+const TIMEOUT_SECONDS_MAX: i64 = 30;
+const SERVICE_PORT_DEFAULT: i64 = 443;
+/// The versions of AdmissionReview that a server may send.
+const REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
+const URL_FORM: &str = "; desired format: https://host[/path]";
+
+fn default_webhooks(object: &mut Value, also: impl Fn(&mut Value)) {
+    let Some(webhooks) = object.get_mut("webhooks") else { return };
+    for webhook in webhooks.items_mut() {
+        webhook.set_default("failurePolicy", "Fail");
+        webhook.set_default("timeoutSeconds", TIMEOUT_SECONDS_DEFAULT);
+        rules::default_matching(webhook, &["rules"]);
+        if let Some(service) = webhook.path_mut("clientConfig.service").filter(|service| service.as_object().is_some())
+        {
+            service.set_default("port", SERVICE_PORT_DEFAULT);
+        }
+        also(webhook);
+    }
+}
+
+fn validate_webhooks(object: &Value, errs: &mut ErrorList) {
+    let mut seen = HashSet::new();
+    for (i, webhook) in object["webhooks"].items().iter().enumerate() {
+        let path = Path::new("webhooks").index(i);
+        validate_webhook(webhook, &path, errs);
+        validate_review_versions(&webhook["admissionReviewVersions"], &path.child("admissionReviewVersions"), errs);
+        let webhook_name = webhook["name"].str();
+        if !webhook_name.is_empty() && !seen.insert(webhook_name) {
+            errs.duplicate(&path.child("name"), webhook_name);
+        }
+    }
+}
+
+fn validate_webhook(webhook: &Value, path: &Path, errs: &mut ErrorList) {
+    validate_name(webhook["name"].str(), &path.child("name"), errs);
+    for (i, rule) in webhook["rules"].items().iter().enumerate() {
+        rules::validate_rule(rule, &path.child("rules").index(i), errs);
+    }
+    rules::validate_failure_policy(webhook, path, errs);
+    rules::validate_match_policy(webhook, path, errs);
+    match webhook["sideEffects"].as_str() {
+        None => errs.required(&path.child("sideEffects"), "must specify one of None, NoneOnDryRun"),
+        Some(_) => rules::validate_choice(webhook, "sideEffects", &["None", "NoneOnDryRun"], path, errs),
+    }
+    let seconds = webhook["timeoutSeconds"].as_int().unwrap_or(TIMEOUT_SECONDS_DEFAULT);
+    if !(1..=TIMEOUT_SECONDS_MAX).contains(&seconds) {
+        let detail = "the timeout value must be between 1 and 30 seconds";
+        errs.invalid(&path.child("timeoutSeconds"), seconds, detail);
+    }
+    rules::validate_selectors(webhook, path, errs);
+    rules::validate_choice(webhook, "reinvocationPolicy", &["IfNeeded", "Never"], path, errs);
+    validate_client(&webhook["clientConfig"], &path.child("clientConfig"), errs);
+    rules::validate_match_conditions(&webhook["matchConditions"], &path.child("matchConditions"), errs);
+}
+
+/// A domain of three parts, so that names do not meet by chance.
+fn validate_name(webhook_name: &str, path: &Path, errs: &mut ErrorList) {
+    if webhook_name.is_empty() {
+        errs.required(path, "");
+        return;
+    }
+    let wrong = name::dns1123_subdomain(webhook_name);
+    if !wrong.is_empty() {
+        errs.invalid(path, webhook_name, &wrong.join(","));
+    } else if webhook_name.split('.').count() < 3 {
+        errs.invalid(path, webhook_name, "should be a domain with at least three segments separated by dots");
+    }
+}
+
+fn validate_client(client: &Value, path: &Path, errs: &mut ErrorList) {
+    let service = &client["service"];
+    match (client["url"].as_str(), service.is_null()) {
+        (Some(url), true) => validate_url(url, &path.child("url"), errs),
+        (None, false) => {
+            let path = path.child("service");
+            for field in ["name", "namespace"] {
+                if service[field].str().is_empty() {
+                    errs.required(&path.child(field), "");
+                }
+            }
+            if let Some(url_path) = service["path"].as_str() {
+                validate_url_path(url_path, &path.child("path"), errs);
+            }
+            let port = service["port"].as_int().unwrap_or(SERVICE_PORT_DEFAULT);
+            if let Some(wrong) = name::port_number(port).first() {
+                errs.invalid(&path.child("port"), port, &format!("port is not valid: {wrong}"));
+            }
+        }
+        _ => errs.required(path, "exactly one of url or service is required"),
+    }
+}
+
+fn validate_url(url: &str, path: &Path, errs: &mut ErrorList) {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    // Without a scheme the whole text is a path, and there is no host.
+    let authority = match scheme {
+        "" => "",
+        _ => rest.split('/').next().unwrap_or_default(),
+    };
+    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let mut wrong = |value: &str, detail: &str| errs.invalid(path, value, &format!("{detail}{URL_FORM}"));
+    if scheme != "https" {
+        wrong(scheme, "'https' is the only allowed URL scheme");
+    }
+    if host.is_empty() {
+        wrong(host, "host must be specified");
+    }
+    for (value, detail) in [
+        (user, "user information is not permitted in the URL"),
+        (fragment, "fragments are not permitted in the URL"),
+        (query, "query parameters are not permitted in the URL"),
+    ] {
+        if !value.is_empty() {
+            wrong(value, detail);
+        }
+    }
+}
+
+fn validate_url_path(url_path: &str, path: &Path, errs: &mut ErrorList) {
+    if url_path.is_empty() || url_path == "/" {
+        return;
+    }
+    if url_path == "//" {
+        errs.invalid(path, url_path, "segment[0] may not be empty");
+        return;
+    }
+    let Some(rest) = url_path.strip_prefix('/') else {
+        errs.invalid(path, url_path, "must start with a '/'");
+        return;
+    };
+    let segments: Vec<&str> = rest.strip_suffix('/').unwrap_or(rest).split('/').collect();
+    for (i, segment) in segments.iter().enumerate() {
+        if segment.is_empty() {
+            errs.invalid(path, url_path, &format!("segment[{i}] may not be empty"));
+        } else {
+            for wrong in name::dns1123_subdomain(segment) {
+                errs.invalid(path, url_path, &format!("segment[{i}]: {wrong}"));
+            }
+        }
+    }
+}
+
+fn validate_review_versions(versions: &Value, path: &Path, errs: &mut ErrorList) {
+    if versions.is_empty() {
+        errs.required(path, &format!("must specify one of {}", REVIEW_VERSIONS.join(", ")));
+        return;
+    }
+    let mut seen = HashSet::new();
+    for (i, version) in versions.items().iter().map(Value::str).enumerate() {
+        if !seen.insert(version) {
+            errs.invalid(&path.index(i), version, "duplicate version");
+            continue;
+        }
+        errs.invalid_each(&path.index(i), version, name::dns1035_label(version));
+    }
+    if !REVIEW_VERSIONS.iter().any(|known| seen.contains(known)) {
+        let texts: Vec<&str> = versions.items().iter().map(Value::str).collect();
+        let detail = format!("must include at least one of {}", REVIEW_VERSIONS.join(", "));
+        errs.invalid(path, texts.join(","), &detail);
+    }
+}
