@@ -54,7 +54,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         kind: kind.clone(),
         node: node.clone(),
         patterns: Patterns::of(node),
-        has_status: version["subresources"].get("status").is_some(),
+        has_status: has_status(version),
         terminating: !definition["metadata"]["deletionTimestamp"].is_null(),
     });
     let convert = (storage_gvk.version != name).then(|| convert(&group, &name, &storage_gvk.version));
@@ -75,7 +75,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         storage_prefix: format!("/registry/{group}/{}", names["plural"].str()).into(),
         stored_as_json: true,
         storage_version_hash: storage_version_hash(&storage_gvk).into(),
-        strategy: strategy(),
+        strategy: Strategy { reset_fields: if has_status(version) { &["status"] } else { &[] }, ..strategy() },
         columns: columns(version),
         cells: None,
         select_fields: select_fields(version),
@@ -94,6 +94,10 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
 /// `sc.example.com` → `com.example.sc`, as OpenAPI names types.
 fn reversed(group: &str) -> String {
     group.split('.').rev().collect::<Vec<&str>>().join(".")
+}
+
+fn has_status(version: &Value) -> bool {
+    version["subresources"].get("status").is_some()
 }
 
 fn strategy() -> Strategy {
@@ -172,7 +176,10 @@ fn subresources(version: &Value, group: &str, name: &str, kind: &str, rules: &Ar
             name: "status".into(),
             kind: Gvk::new(group, name, kind),
             verbs: PART_VERBS.to_vec(),
-            does: SubresourceKind::Part { strategy: strategy(), hooks: Arc::new(StatusHooks(rules.clone())) },
+            does: SubresourceKind::Part {
+                strategy: Strategy { reset_fields: &["metadata", "spec"], ..strategy() },
+                hooks: Arc::new(StatusHooks(rules.clone())),
+            },
         });
     }
     if let Some(scale) = declared.get("scale") {

@@ -176,7 +176,11 @@ fn typed_object(
         return Err(unrecognized(&format!("unexpected GroupVersion string: {api_version}")));
     }
     let actual = actual_kind(&api_version, &kind, expected);
-    check_kind(route, &actual, expected)?;
+    if route.descriptor().stored_as_json && ty == route.descriptor().type_id {
+        check_custom_kind(&actual, expected, body)?;
+    } else {
+        check_kind(route, &actual, expected)?;
+    }
     let decoded = match format {
         Format::Json => codec::decode_json(schema, ty, body),
         Format::Yaml => codec::decode_yaml(schema, ty, body),
@@ -206,6 +210,28 @@ fn actual_kind(api_version: &str, kind: &str, expected: &Gvk) -> Gvk {
     Gvk::from_api_version(api_version, kind)
 }
 
+/// Of custom resources the version is checked first, and another kind is invalid instead of unknown.
+fn check_custom_kind(actual: &Gvk, expected: &Gvk, body: &[u8]) -> Result<()> {
+    if actual.group != expected.group || actual.version != expected.version {
+        return Err(other_version(actual, expected));
+    }
+    if actual.kind == expected.kind {
+        return Ok(());
+    }
+    let object = json::parse(body).map(|parsed| parsed.value).unwrap_or_default();
+    let mut errs = meta::field::ErrorList::new();
+    errs.invalid(&meta::field::Path::new("kind"), &actual.kind, &format!("must be {}", expected.kind));
+    Err(Status::invalid(&actual.group, &actual.kind, object["metadata"]["name"].str(), errs))
+}
+
+fn other_version(actual: &Gvk, expected: &Gvk) -> Status {
+    Status::bad_request(format!(
+        "the API version in the data ({}) does not match the expected API version ({})",
+        actual.api_version(),
+        expected.api_version()
+    ))
+}
+
 fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
     if actual == expected {
         return Ok(());
@@ -227,11 +253,7 @@ fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
         );
         return Err(cannot_be_handled(actual, &expected.kind, &text));
     }
-    Err(Status::bad_request(format!(
-        "the API version in the data ({}) does not match the expected API version ({})",
-        actual.api_version(),
-        expected.api_version()
-    )))
+    Err(other_version(actual, expected))
 }
 
 /// Upstream's words for a kind that it does not know.

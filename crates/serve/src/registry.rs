@@ -129,9 +129,10 @@ impl Resources {
         self.versions.contains_key(&(group.into(), version.into()))
     }
 
-    /// Whether any version of a group is served.
-    pub fn has_group(&self, group: &str) -> bool {
-        self.versions.keys().any(|(g, _)| g == group)
+    /// Whether a group has built-in resources: upstream's router knows its paths, and answers for those that it lacks.
+    pub fn has_builtin_group(&self, group: &str) -> bool {
+        let of_group = self.versions.iter().filter(|((g, _), _)| g == group);
+        of_group.flat_map(|(_, version)| version.values()).any(|endpoint| !endpoint.descriptor.stored_as_json)
     }
 
     /// Whether a kind is served in any version: upstream's "registered".

@@ -27,15 +27,21 @@ pub enum NoRoute {
 impl Route {
     pub fn find(resources: Arc<Resources>, method: &Method, info: PathInfo) -> std::result::Result<Route, NoRoute> {
         let Some(endpoint) = resources.endpoint(&info.group, &info.version, &info.resource).cloned() else {
-            let known = info.group.is_empty() || resources.has_group(&info.group);
+            let known = info.group.is_empty() || resources.has_builtin_group(&info.group);
             return Err(if known { NoRoute::Refused(Status::resource_not_found()) } else { NoRoute::UnknownGroup });
         };
-        let part = find_part(&endpoint.descriptor, &info).map_err(NoRoute::Refused)?;
+        let is_custom = endpoint.descriptor.stored_as_json;
+        let no_part = |status| if is_custom { NoRoute::UnknownGroup } else { NoRoute::Refused(status) };
+        let part = find_part(&endpoint.descriptor, &info).map_err(no_part)?;
         let methods = match &part {
             Some(part) => part_methods(part),
             None => methods(&endpoint.descriptor, &info),
         };
-        check_method(&methods, method).map_err(NoRoute::Refused)?;
+        check_method(&methods, method).map_err(|status| {
+            let d = &endpoint.descriptor;
+            let custom = || Status::method_not_supported(&d.group, &d.plural, info.verb);
+            NoRoute::Refused(if is_custom { custom() } else { status })
+        })?;
         Ok(Route { resources, endpoint, part, info })
     }
 
@@ -125,7 +131,7 @@ pub fn check_document(resources: &Resources, method: &Method, path: &str) -> Res
 
 /// Whether a path that nobody answers is below a group that is served: then 404 is a Status, else plain text.
 pub fn is_below_group(resources: &Resources, path: &str) -> bool {
-    version_of(path).is_some_and(|(group, _)| group.is_empty() || resources.has_group(group))
+    version_of(path).is_some_and(|(group, _)| group.is_empty() || resources.has_builtin_group(group))
 }
 
 /// Group and version of the path of a version's document.
