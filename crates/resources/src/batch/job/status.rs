@@ -4,7 +4,7 @@ use super::{Job, has_condition, indexes, spec};
 use crate::core::pod::internal;
 use crate::workload;
 use meta::Value;
-use meta::field::{ErrorList, Path, Shown};
+use meta::field::{ErrorList, Path};
 use meta::time::Timestamp;
 use resource::rules::semantically_equal;
 use resource::{Context, Hooks};
@@ -93,7 +93,7 @@ impl Change<'_> {
         if self.turned("Complete") || self.differs("completionTime") {
             if !completed.is_empty() && !self.is("Complete") {
                 let detail = "cannot set completionTime when there is no Complete=True condition";
-                errs.invalid(&at, time_shown(completed), detail);
+                errs.invalid(&at, completed, detail);
             }
             if completed.is_empty() && self.is("Complete") {
                 errs.required(&at, "completionTime is required for Complete jobs");
@@ -104,7 +104,7 @@ impl Change<'_> {
             if let (Some(started), Some(ended)) = (started, ended)
                 && ended < started
             {
-                errs.invalid(&at, time_shown(completed), "completionTime cannot be set before startTime");
+                errs.invalid(&at, completed, "must be equal to or after `startTime`");
             }
         }
         for (end, target) in [("Failed", "FailureTarget"), ("Complete", "SuccessCriteriaMet")] {
@@ -215,10 +215,11 @@ impl Change<'_> {
         }
         let [new, old] = [self.new, self.stored].map(|status| status["completionTime"].str());
         if !new.is_empty() && !old.is_empty() && new != old {
-            errs.invalid(&path.child("completionTime"), time_shown(new), "completionTime cannot be mutated");
+            errs.invalid(&path.child("completionTime"), new, "field is immutable");
         }
         if !self.stored["startTime"].is_null() && self.differs("startTime") && !own["suspend"].bool() {
-            errs.required(&path.child("startTime"), "startTime cannot be removed for unsuspended job");
+            let detail = "field is immutable for unsuspended job once set";
+            errs.invalid(&path.child("startTime"), &self.new["startTime"], detail);
         }
         if self.was("SuccessCriteriaMet") && !self.is("SuccessCriteriaMet") {
             errs.invalid_omitted(&at, "cannot disable the SuccessCriteriaMet=True condition");
@@ -227,13 +228,5 @@ impl Change<'_> {
             let detail = "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions";
             errs.invalid_omitted(&at, detail);
         }
-    }
-}
-
-/// A time as Go prints it.
-fn time_shown(text: &str) -> Shown {
-    match text.strip_suffix('Z').and_then(|text| text.split_once('T')) {
-        Some((date, time)) => Shown(format!("{date} {time} +0000 UTC")),
-        None => Shown::from(text),
     }
 }
