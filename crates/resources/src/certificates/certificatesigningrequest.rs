@@ -255,12 +255,14 @@ struct Allowed {
 
 fn validate_change(object: &Value, old: &Value, allowed: Allowed, errs: &mut ErrorList) {
     let path = Path::new("status").child("conditions");
+    let count = |object, kind| of_type(object, kind).count();
     for kind in ["Approved", "Denied", "Failed"] {
-        let (new, stored) = (of_type(object, kind).count(), of_type(old, kind).count());
-        if new < stored {
+        if count(object, kind) < count(old, kind) {
             errs.forbidden(&path, &format!("updates may not remove a condition of type \"{kind}\""));
         }
-        if new > stored && !allowed.decision && DECISIONS.contains(&kind) {
+    }
+    for kind in DECISIONS {
+        if count(object, kind) > count(old, kind) && !allowed.decision {
             errs.forbidden(&path, &format!("updates may not add a condition of type \"{kind}\""));
         }
     }
