@@ -16,7 +16,12 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "resource.k8s.io", "v1", "DeviceClass", "deviceclasses")
         .cluster_scoped()
         .storage_version_hash("Yk2PTc1Ybxk=")
-        .strategy(Strategy { generation: Generation::Spec, delete_returns_object: true, ..Strategy::default() })
+        .strategy(Strategy {
+            generation: Generation::Spec,
+            delete_returns_object: true,
+            metadata_checked_again: true,
+            ..Strategy::default()
+        })
         .hooks(DeviceClass);
     columns::with(descriptor, |object, now| vec![cells::name(object), cells::age(object, now)])
 }

@@ -112,14 +112,22 @@ fn validate_devices(request: &Value, stored: bool, path: &Path, errs: &mut Error
     }
 }
 
-/// Expressions over one device. Whether one compiles is not judged here.
+/// What upstream's parser says of nothing.
+const EMPTY_EXPRESSION: &str = "compilation failed: ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
+
+/// Expressions over one device. Whether a text compiles is not judged here, but an empty one never does.
 pub fn validate_selectors(selectors: &Value, stored: bool, path: &Path, errs: &mut ErrorList) {
     validate_list(selectors, SELECTORS_MAX, path, errs, |selector, at, errs| {
-        let cel = &selector["cel"];
+        let (cel, at) = (&selector["cel"], at.child("cel"));
         if cel.is_null() {
-            errs.required(&at.child("cel"), "");
-        } else if !stored && cel["expression"].str().len() > EXPRESSION_MAX {
-            errs.too_long(&at.child("cel").child("expression"), EXPRESSION_MAX);
+            errs.required(&at, "");
+        } else if !stored {
+            let at = at.child("expression");
+            match cel["expression"].str().len() {
+                0 => errs.invalid(&at, "", EMPTY_EXPRESSION),
+                length if length > EXPRESSION_MAX => errs.too_long(&at, EXPRESSION_MAX),
+                _ => {}
+            }
         }
     });
 }

@@ -13,7 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor =
         Descriptor::builtin(schema, "resource.k8s.io", "v1", "ResourceClaimTemplate", "resourceclaimtemplates")
             .storage_version_hash("TuzjC49aUfM=")
-            .strategy(Strategy { delete_returns_object: true, ..Strategy::default() })
+            .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
             .hooks(ResourceClaimTemplate);
     columns::with(descriptor, |object, now| vec![cells::name(object), cells::age(object, now)])
 }
