@@ -167,11 +167,13 @@ pub fn shortened(key: &str, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use meta::field::quote;
 
     fn messages(validate: fn(&str, &Path, &mut ErrorList), text: &str) -> Vec<String> {
         let mut errs = ErrorList::new();
         validate(text, &Path::new("at"), &mut errs);
-        errs.iter().map(|e| e.body.clone()).collect()
+        let shown = format!("Invalid value: {}: ", quote(text));
+        errs.iter().map(|e| e.body.strip_prefix(&shown).unwrap_or(&e.body).to_string()).collect()
     }
 
     #[test]
