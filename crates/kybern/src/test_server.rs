@@ -155,6 +155,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn plain_http_on_the_secure_port_is_told_so() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let server = TestServer::start().await.expect("a server");
+        let address = server.open_port().await.expect("a port");
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("it is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer and an end");
+        assert!(answer.contains("Client sent an HTTP request to an HTTPS server."), "{answer}");
+    }
+
+    #[tokio::test]
     async fn two_servers_know_nothing_of_each_other() {
         let (one, other) = (TestServer::start().await.expect("one"), TestServer::start().await.expect("another"));
         let namespace = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"here"}}"#;

@@ -185,6 +185,7 @@ fn objects() {
         kubectl.ok(&["create", "ingress", "i", "--rule=a.com/=web:80"], "created");
         kubectl.ok(&["create", "role", "r", "--verb=get", "--resource=pods"], "created");
         kubectl.ok(&["create", "rolebinding", "rb", "--role=r", "--user=u"], "created");
+        kubectl.ok(&["create", "token", "default"], "ey");
         kubectl.ok(&["get", "all"], "pod/p");
         kubectl.ok(&["delete", "configmap", "cm"], "deleted");
         kubectl.ok(&["wait", "--for=delete", "configmap/cm", "--timeout=10s"], "");

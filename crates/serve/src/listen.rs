@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::CertificateDer;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
@@ -271,9 +271,16 @@ async fn speaks_plain_http(stream: &TcpStream) -> bool {
     read == first.len() && matches!(&first, b"GET /" | b"HEAD " | b"POST " | b"PUT /" | b"OPTIO" | b"PATCH" | b"DELET")
 }
 
+/// What has arrived is read first: closing a socket with unread bytes resets it, and the answer may be lost.
 async fn refuse_plain_http(mut stream: TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-    if let Err(why) = stream.write_all(ANSWER).await {
+    let mut request = [0; 8192];
+    let answered = async {
+        stream.read(&mut request).await?;
+        stream.write_all(ANSWER).await?;
+        stream.shutdown().await
+    };
+    if let Err(why) = answered.await {
         tracing::debug!(%why, "refusing plain HTTP");
     }
 }
