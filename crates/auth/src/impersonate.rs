@@ -32,6 +32,8 @@ pub enum Question {
 /// A mode: what to ask, and who the sender then is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mode {
+    /// Upstream's; "legacy" for the oldest.
+    pub name: &'static str,
     pub questions: Vec<Question>,
     pub becomes: Identity,
 }
@@ -58,14 +60,15 @@ pub fn plan(wanted: &Identity, sender: &Identity, verb: &str) -> Vec<Mode> {
     ];
     let constrained = applies.iter().filter(|(_, applies)| *applies).map(|(name, _)| {
         let on_request = Question::OnRequest { verb: format!("impersonate-on:{name}:{verb}") };
-        let mut mode = parts(wanted, &format!("impersonate:{name}"), true, *name == "associated-node");
+        let verb = format!("impersonate:{name}");
+        let mut mode = Mode { name, ..parts(wanted, &verb, true, *name == "associated-node") };
         mode.questions.insert(0, on_request);
         mode
     });
     constrained.chain([parts(wanted, "impersonate", false, false)]).collect()
 }
 
-/// The questions about each part of the identity.
+/// The questions about each part of the identity, as the oldest mode.
 fn parts(wanted: &Identity, verb: &str, constrained: bool, any_node: bool) -> Mode {
     let verb = Str::from(verb);
     let group = if constrained { GROUP } else { "" };
@@ -117,7 +120,7 @@ fn parts(wanted: &Identity, verb: &str, constrained: bool, any_node: bool) -> Mo
         questions.extend(values.iter().map(|value| on(GROUP, "userextras", key, "", value)));
     }
     add_standard_group(&mut becomes);
-    Mode { questions, becomes }
+    Mode { name: "legacy", questions, becomes }
 }
 
 /// One question that stands for many of a kind: with yes to it the others need not be asked.

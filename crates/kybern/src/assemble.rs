@@ -95,7 +95,7 @@ fn authorizers(options: &Options, store: &Store, resources: Arc<Resources>) -> A
             }),
         }
     };
-    Authorizers { ordered: options.authorization_modes.iter().map(authorizer).collect() }
+    Authorizers { ordered: options.authorization_modes.iter().map(authorizer).collect(), ..Authorizers::default() }
 }
 
 /// Who signs client certificates.

@@ -77,12 +77,14 @@ pub struct Authorized {
 #[derive(Clone, Default)]
 pub struct Authorizers {
     pub ordered: Vec<Arc<dyn Authorizer>>,
+    /// Of impersonation.
+    pub last_modes: Arc<crate::impersonate::LastModes>,
 }
 
 impl Authorizers {
     /// Everything is allowed; for tests and `--authorization-mode=AlwaysAllow`.
     pub fn always_allow() -> Authorizers {
-        Authorizers { ordered: vec![Arc::new(AlwaysAllow)] }
+        Authorizers { ordered: vec![Arc::new(AlwaysAllow)], ..Authorizers::default() }
     }
 
     /// The first that allows or denies decides; the reasons of those without an opinion are joined.
@@ -249,7 +251,7 @@ mod tests {
     async fn decide(ordered: Vec<Decision>, user: &User) -> Decision {
         let ordered = ordered.into_iter().map(|decision| Arc::new(Fixed(decision)) as Arc<dyn Authorizer>).collect();
         let attributes = Attributes { user, verb: "get", path: "/", resource: None, fields: &[] };
-        Authorizers { ordered }.decide(&attributes).await
+        Authorizers { ordered, ..Authorizers::default() }.decide(&attributes).await
     }
 
     #[tokio::test]

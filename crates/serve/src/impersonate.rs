@@ -1,6 +1,7 @@
 //! Requests in another user's name: the headers that ask for it, and whether the sender may.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 use auth::impersonate::{Identity, Mode, Question, plan, wholesale};
 use http::HeaderMap;
@@ -15,6 +16,28 @@ const UID: &str = "impersonate-uid";
 const GROUP: &str = "impersonate-group";
 const EXTRA_PREFIX: &str = "impersonate-extra-";
 
+/// How many senders' last modes are remembered.
+const SENDERS_MAX: usize = 10_000;
+
+/// The mode that last held for each sender, by name. It is tried first: so upstream decides who a node or a service account is
+/// whom several modes would make different, and which mode's refusal is the answer.
+#[derive(Default)]
+pub struct LastModes(Mutex<HashMap<Str, &'static str>>);
+
+impl LastModes {
+    fn of(&self, sender: &str) -> Option<&'static str> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(sender).copied()
+    }
+
+    fn remember(&self, sender: &Str, mode: &'static str) {
+        let mut modes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if modes.len() >= SENDERS_MAX && !modes.contains_key(sender) {
+            modes.clear();
+        }
+        modes.insert(sender.clone(), mode);
+    }
+}
+
 /// Who the request is from once its headers are followed; the sender itself without such headers. `request` is what
 /// the sender wants to do in the other's name.
 pub async fn impersonate(
@@ -25,9 +48,19 @@ pub async fn impersonate(
 ) -> Result<Authenticated> {
     let Some(wanted) = wanted(headers)? else { return Ok(sender) };
     let mut refusal = None;
-    for mode in plan(&wanted, &identity(sender.user()), request.verb) {
+    let mut modes = plan(&wanted, &identity(sender.user()), request.verb);
+    let last = authorizers.last_modes.of(&sender.user().name);
+    if let Some(at) = modes.iter().position(|mode| Some(mode.name) == last) {
+        let mode = modes.remove(at);
+        modes.insert(0, mode);
+    }
+    for mode in modes {
         match allows(authorizers, &mode, sender.user(), request).await {
-            Ok(()) => return Ok(Authenticated::impersonating(user(mode.becomes))),
+            Ok(()) if Some(mode.name) == last => return Ok(Authenticated::impersonating(user(mode.becomes))),
+            Ok(()) => {
+                authorizers.last_modes.remember(&sender.user().name, mode.name);
+                return Ok(Authenticated::impersonating(user(mode.becomes)));
+            }
             Err(status) => refusal = refusal.or(Some(status)),
         }
     }
@@ -145,6 +178,17 @@ mod tests {
             assert_eq!(ask(&[header]), Err(text));
         }
         assert_eq!(ask(&[]), Ok(None));
+    }
+
+    #[test]
+    fn last_modes_are_bounded() {
+        let modes = LastModes::default();
+        modes.remember(&"a".into(), "legacy");
+        assert_eq!((modes.of("a"), modes.of("b")), (Some("legacy"), None));
+        for i in 0..SENDERS_MAX {
+            modes.remember(&format!("u{i}").into(), "user-info");
+        }
+        assert_eq!((modes.of("a"), modes.of(&format!("u{}", SENDERS_MAX - 1))), (None, Some("user-info")));
     }
 
     #[test]
