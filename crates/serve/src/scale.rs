@@ -3,9 +3,10 @@
 use crate::change::{self, Patch};
 use crate::form;
 use crate::write::Attempt;
+use codec::table::{CREATED_DESCRIPTION, NAME_DESCRIPTION};
 use meta::field::{ErrorList, Path};
 use meta::selector::LabelSelector;
-use meta::time::Timestamp;
+use meta::time::{Timestamp, human_duration};
 use meta::{Gvk, Result, Status, Str, Value, value};
 use patch::managed::{self, OneVersion, ResetFields, Target};
 use resource::{Descriptor, ScaleSelector, SubresourceKind};
@@ -31,7 +32,25 @@ pub fn gvk() -> Gvk {
 
 /// Scale as a resource of its own, for the forms that answers take.
 pub fn descriptor() -> Descriptor {
-    Descriptor::builtin(&schema::builtin(), "autoscaling", "v1", "Scale", "scales").not_stored()
+    Descriptor::builtin(&schema::builtin(), "autoscaling", "v1", "Scale", "scales").not_stored().columns(COLUMNS, cells)
+}
+
+/// Name, type, format, priority and description of the columns of a table.
+const COLUMNS: &[(&str, &str, &str, i32, &str)] = &[
+    ("Name", "string", "", 0, NAME_DESCRIPTION),
+    ("Desired", "integer", "", 0, "replicas is the desired number of instances for the scaled object."),
+    ("Available", "integer", "", 0, "replicas is the actual number of observed instances of the scaled object."),
+    ("Age", "string", "", 0, CREATED_DESCRIPTION),
+];
+
+fn cells(scale: &Value, now: i64) -> Vec<Value> {
+    let created = Timestamp::parse(scale["metadata"]["creationTimestamp"].str());
+    vec![
+        Value::from(scale["metadata"]["name"].str()),
+        Value::Int(scale["spec"]["replicas"].int()),
+        Value::Int(scale["status"]["replicas"].int()),
+        Value::from(created.map_or("<unknown>".into(), |at| human_duration(now.saturating_sub(at.seconds)))),
+    ]
 }
 
 /// The built-in type of Scale.
