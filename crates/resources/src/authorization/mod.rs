@@ -1,6 +1,6 @@
 //! authorization.k8s.io: reviews, answered and not stored.
 
-use crate::rules::label_selector;
+use crate::rules::{label_selector, shown};
 use meta::Value;
 use meta::field::{ErrorList, Path, Shown};
 use resource::{Context, Descriptor, Hooks, Review, Whose};
@@ -76,7 +76,8 @@ fn validate_metadata(object: &Value, namespaced: bool, errs: &mut ErrorList) {
     let allowed = |key: &str| key == "managedFields" || key == "namespace" && namespaced;
     if metadata.entries().any(|(key, value)| !allowed(key) && !value.is_null()) {
         let detail = if namespaced { "must be empty except for namespace" } else { "must be empty" };
-        errs.invalid(&Path::new("metadata"), metadata, detail);
+        let shown = shown::declared("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", metadata);
+        errs.invalid(&Path::new("metadata"), shown, detail);
     }
 }
 

@@ -18,6 +18,39 @@ pub fn internal(type_name: &str, value: &Value) -> Shown {
     }
 }
 
+/// A struct of a built-in type by its OpenAPI name, as JSON whose fields come in the order of declaration.
+pub fn declared(type_name: &str, value: &Value) -> Shown {
+    let schema = schema::builtin();
+    let Some(id) = schema.named(type_name) else { return Shown::from(value) };
+    let mut out = String::new();
+    write_declared(&schema, &Shape::Object(id), value, &mut out);
+    Shown(out)
+}
+
+fn write_declared(schema: &Schema, shape: &Shape, value: &Value, out: &mut String) {
+    match (shape, value) {
+        (Shape::Object(id), Value::Object(map)) => {
+            let present = schema.ty(*id).fields.iter().filter_map(|f| Some((f, map.get(&f.name)?)));
+            let fields: Vec<String> = present
+                .map(|(field, value)| {
+                    let mut text = format!("{}:", quote(&field.name));
+                    write_declared(schema, &field.shape, value, &mut text);
+                    text
+                })
+                .collect();
+            out.extend(["{", &fields.join(","), "}"]);
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            for (i, value) in items.iter().enumerate() {
+                out.push(if i == 0 { '[' } else { ',' });
+                write_declared(schema, item, value, out);
+            }
+            out.push_str(if items.is_empty() { "[]" } else { "]" });
+        }
+        _ => out.push_str(&json::to_string(value)),
+    }
+}
+
 /// A list of structs.
 pub fn internal_list(type_name: &str, list: &Value) -> Shown {
     if list.is_null() {
