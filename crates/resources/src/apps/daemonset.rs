@@ -100,6 +100,9 @@ struct DaemonSet;
 
 impl Hooks for DaemonSet {
     fn default(&self, object: &mut Value) {
+        // The internal type always has it, so the managers' fields do, too.
+        let generation = template_generation(object);
+        set_template_generation(object, generation);
         let spec = object.entry("spec");
         let strategy = spec.entry("updateStrategy");
         default_text(strategy, "type", "RollingUpdate");
