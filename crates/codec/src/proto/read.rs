@@ -1,6 +1,6 @@
 //! Reading messages into canonical trees.
 
-use super::target::{Target, Targets};
+use super::target::{Target, Targets, nested_kind};
 use super::wire::{Fields, Malformed, Wire};
 use crate::base64;
 use crate::scalar;
@@ -161,7 +161,15 @@ impl Reader<'_> {
                 base64::encode(bytes, &mut text);
                 Value::String(Str::from_utf8(&text).unwrap_or_default())
             }
-            (Shape::Object(id), Wire::Bytes(bytes)) => return self.message(self.schema.ty(*id), bytes, slot),
+            (Shape::Object(id), Wire::Bytes(bytes)) => {
+                let ty = self.schema.ty(*id);
+                self.message(ty, bytes, slot)?;
+                if let Some(gvk) = nested_kind(field, ty) {
+                    slot.set("apiVersion", gvk.api_version());
+                    slot.set("kind", gvk.kind.clone());
+                }
+                return Ok(());
+            }
             (_, Wire::Bytes(bytes)) => self.compound(field, shape, bytes)?,
             _ => return Err(wrong_wire(wire, field)),
         };

@@ -1,6 +1,7 @@
 //! What a field number in a message means.
 
-use schema::{Field, Type};
+use meta::Gvk;
+use schema::{Field, Shape, Type};
 
 /// What a number stands for.
 pub(crate) enum Target<'t> {
@@ -49,5 +50,14 @@ impl<'t> Targets<'t> {
             inline if inline == outer && inner == number => Some(Target::Embed(field.inline)),
             _ => None,
         }
+    }
+}
+
+/// The kind of an object inside another one (a StatefulSet's claims). Messages do not hold it; upstream's defaults put it back on
+/// every read. Items of lists have none.
+pub(super) fn nested_kind<'t>(field: &Field, ty: &'t Type) -> Option<&'t Gvk> {
+    match (&field.shape, ty.gvks.as_slice()) {
+        (Shape::List(_), [gvk]) if field.name != "items" => Some(gvk),
+        _ => None,
     }
 }

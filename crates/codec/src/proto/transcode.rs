@@ -4,7 +4,7 @@
 //! written in their declared order from there.
 
 use super::read::{bytes_field, timestamp, varint_field};
-use super::target::{Target, Targets};
+use super::target::{Target, Targets, nested_kind};
 use super::wire::{Fields, Malformed, Wire};
 use crate::base64;
 use meta::json::{DEPTH_MAX, text_of, write_escaped, write_float, write_int};
@@ -282,7 +282,11 @@ impl Transcoder<'_, '_> {
 
     fn compound(&mut self, field: &Field, shape: &Shape, bytes: &[u8]) -> Result<(), Malformed> {
         match shape {
-            Shape::Object(id) => self.object(self.schema.ty(*id), bytes, None, "")?,
+            Shape::Object(id) => {
+                let ty = self.schema.ty(*id);
+                let nested = nested_kind(field, ty).map(|gvk| Shown { gvk: Some(gvk), resource_version: "" });
+                self.object(ty, bytes, nested.as_ref(), "")?;
+            }
             Shape::Time | Shape::MicroTime => match timestamp(bytes)? {
                 None => self.out.extend_from_slice(b"null"),
                 Some(at) if *shape == Shape::Time => self.text(at.to_rfc3339().as_bytes()),
