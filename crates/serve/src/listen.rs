@@ -276,7 +276,7 @@ async fn refuse_plain_http(mut stream: TcpStream) {
     const ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
     let mut request = [0; 8192];
     let answered = async {
-        stream.read(&mut request).await?;
+        let _how_much = stream.read(&mut request).await?;
         stream.write_all(ANSWER).await?;
         stream.shutdown().await
     };
