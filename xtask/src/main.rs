@@ -1,6 +1,7 @@
 //! What people and CI run beside cargo: `cargo xtask COMMAND`. Without a command it lists them.
 
 mod clients;
+mod fuzz;
 mod repo;
 mod schema;
 mod test;
@@ -26,6 +27,7 @@ const COMMANDS: &[Command] = &[
     ),
     ("clients", clients::run, "the Python and Node clients against a fresh server"),
     ("schema", schema::run, "the facts of the built-in types: import, check, overlay"),
+    ("fuzz", fuzz::run, "fuzz decoders, patches and selectors, 10 minutes each [TARGET ...] [--seconds N]"),
     ("bench", test::bench, "build for release and measure start, memory and speed"),
 ];
 
