@@ -9,7 +9,7 @@ const RANKS: &[&[&str]] = &[
     &["schema", "auth", "store", "upstream"],
     &["patch", "resource"],
     &["codec"],
-    &["custom", "admission", "publish"],
+    &["custom", "admission", "publish", "outbound"],
     &["resources"],
     &["serve"],
     &["kybern"],
@@ -18,7 +18,7 @@ const RANKS: &[&[&str]] = &[
 /// Crates that decide and do no input or output, and what would let them.
 const PURE: &[&str] =
     &["meta", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "auth", "publish"];
-const IMPURE: &[&str] = &["tokio", "hyper", "hyper-util", "rustls", "store", "serve", "socket2"];
+const IMPURE: &[&str] = &["tokio", "hyper", "hyper-util", "rustls", "store", "outbound", "serve", "socket2"];
 
 pub fn check() -> Vec<Finding> {
     let mut findings = vec![];
