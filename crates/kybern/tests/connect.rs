@@ -41,6 +41,10 @@ async fn answer(mut request: Request<Incoming>) -> http::Response<Full<Bytes>> {
     if request.uri().path() == "/old" {
         return response.status(302).header("location", "/new").body(Full::default()).unwrap();
     }
+    if request.uri().path() == "/page" {
+        let page = r#"<a href="/x">x</a> <img src="y.png">"#;
+        return response.header("content-type", "text/html").body(Full::new(page.into())).unwrap();
+    }
     let authorized = request.headers().contains_key("authorization");
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
@@ -77,6 +81,8 @@ async fn requests_go_through_in_both_forms_of_the_path() {
         assert_eq!((status, location), (301, format!("{prefix}/")));
         let (status, location, _) = ask(&server, "GET", &format!("{prefix}/old"), "").await;
         assert_eq!((status, location), (302, format!("{prefix}/new")));
+        let (_, _, page) = ask(&server, "GET", &format!("{prefix}/page"), "").await;
+        assert_eq!(page, format!(r#"<a href="{prefix}/x">x</a> <img src="y.png">"#));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use meta::{Reason, Result, Status};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,12 +11,15 @@ use std::task::{Context, Poll};
 /// The body of a request, at most.
 pub const REQUEST_BYTES_MAX: usize = 3 * 1024 * 1024;
 
+/// Why a body breaks off.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The body of a response.
 pub enum Body {
     Whole(Bytes),
     Stream(Pin<Box<dyn futures_core::Stream<Item = Bytes> + Send>>),
     /// A backend's answer. When it breaks off, so does ours: the client must not take it for whole.
-    Passed(Incoming),
+    Passed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl From<Vec<u8>> for Body {
@@ -39,17 +42,17 @@ impl Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<std::result::Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
             Body::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Body::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
-            Body::Passed(incoming) => Pin::new(incoming).poll_frame(cx),
+            Body::Passed(passed) => Pin::new(passed).poll_frame(cx),
         }
     }
 
@@ -57,7 +60,7 @@ impl http_body::Body for Body {
         match self {
             Body::Whole(bytes) => bytes.is_empty(),
             Body::Stream(_) => false,
-            Body::Passed(incoming) => incoming.is_end_stream(),
+            Body::Passed(passed) => passed.is_end_stream(),
         }
     }
 
@@ -65,7 +68,7 @@ impl http_body::Body for Body {
         match self {
             Body::Whole(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(_) => http_body::SizeHint::default(),
-            Body::Passed(incoming) => incoming.size_hint(),
+            Body::Passed(passed) => passed.size_hint(),
         }
     }
 }

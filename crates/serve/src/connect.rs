@@ -3,20 +3,24 @@
 
 mod dial;
 mod headers;
+mod links;
+mod page;
 
 pub use dial::{Dialer, KubeletTrust};
 
-use crate::body::Body;
+use crate::body::{Body, BoxError};
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use meta::{Reason, Result, Status};
+use page::Page;
 use resource::{Connect, Context, Location, Stream, Target, User};
 use std::time::Duration;
 
@@ -177,7 +181,21 @@ where
 fn passed_back(to: &Forward<'_>, answer: Response<Incoming>) -> Response<Body> {
     let (mut parts, body) = answer.into_parts();
     headers::prepare_answer(&mut parts.headers, &to.location, to.prefix);
+    let body = if to.stream == Stream::Proxy { linked(to, &mut parts.headers, body) } else { untouched(body) };
     Response::from_parts(parts, Body::Passed(body))
+}
+
+fn untouched(body: Incoming) -> UnsyncBoxBody<Bytes, BoxError> {
+    body.map_err(BoxError::from).boxed_unsync()
+}
+
+/// A page whose links lead through the proxy; anything else as it is.
+fn linked(to: &Forward, headers: &mut HeaderMap, body: Incoming) -> UnsyncBoxBody<Bytes, BoxError> {
+    let (location, prefix) = (to.location.clone(), to.prefix.to_owned());
+    match Page::of(headers, body, move |url: &str| headers::within(url, &location, &prefix)) {
+        Ok(page) => page.boxed_unsync(),
+        Err(body) => untouched(body),
+    }
 }
 
 /// What a kubelet says when it has no log.

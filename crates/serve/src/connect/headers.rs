@@ -68,8 +68,9 @@ pub fn prepare_answer(headers: &mut HeaderMap, location: &Location, prefix: &str
     }
 }
 
-/// A redirect to the backend itself, as seen through the proxy; `None` for one that goes elsewhere or is relative.
-fn within(to: &str, location: &Location, prefix: &str) -> Option<String> {
+/// A URL of the backend itself, as seen through the proxy; `None` for one that goes elsewhere, is relative, or leads
+/// through the proxy already.
+pub fn within(to: &str, location: &Location, prefix: &str) -> Option<String> {
     if to.starts_with('/') && !to.starts_with("//") {
         return if to.starts_with(prefix) { None } else { Some(format!("{prefix}{to}")) };
     }
