@@ -27,6 +27,41 @@ static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     list.into_iter().filter_map(|(name, text)| Some((name, Regex::new(&text).ok()?))).collect()
 });
 
+/// Formats of texts that are not one regular expression.
+const TEXT_FORMATS: &[&str] = &[
+    "datetime",
+    "date",
+    "duration",
+    "byte",
+    "ipv4",
+    "ipv6",
+    "cidr",
+    "mac",
+    "uri",
+    "isbn",
+    "isbn10",
+    "isbn13",
+    "creditcard",
+    "rgbcolor",
+    "password",
+    "k8sshortname",
+    "k8slongname",
+];
+
+/// Whether a format is one that upstream knows for a type; "" is the format of nodes that have none.
+pub fn is_known(kind: &str, format: &str) -> bool {
+    match kind {
+        _ if format.is_empty() => true,
+        "" | "string" => {
+            let format = format.replace('-', "");
+            TEXT_FORMATS.contains(&format.as_str()) || PATTERNS.iter().any(|(name, _)| *name == format)
+        }
+        "integer" => matches!(format, "int32" | "int64"),
+        "number" => matches!(format, "float" | "double"),
+        _ => false,
+    }
+}
+
 /// May `text` stand where the schema says `format`?
 pub fn is_valid(format: &str, text: &str) -> bool {
     let format = format.replace('-', "");

@@ -1,6 +1,6 @@
 //! Custom resources: a CustomResourceDefinition becomes the same [`resource::Descriptor`] that a built-in has at
 //! compile time, one for each served version. What its structural schema says about values beyond their types
-//! (defaults, limits, formats, logic) runs as that descriptor's hooks.
+//! (defaults, limits, formats, logic) runs as that descriptor's hooks; `schema_rules` judges the schema itself.
 //!
 //! Absent: CEL rules (`x-kubernetes-validations`) and conversion webhooks.
 
@@ -11,6 +11,7 @@ mod formats;
 mod hooks;
 mod list_type;
 pub mod names;
+pub mod schema_rules;
 mod validate;
 
 pub use definition::descriptors;

@@ -203,27 +203,41 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// What a schema node wants: its types, and the format as far as it is one for that type.
+fn wanted(node: &Value) -> (&str, &str) {
+    let kind = if node["x-kubernetes-int-or-string"].bool() { "integer,string" } else { node["type"].str() };
+    let format = node["format"].str();
+    let ignored = SINGLE_TYPES.contains(&kind) && !formats::is_known(kind, format);
+    (kind, if ignored { "" } else { format })
+}
+
+const SINGLE_TYPES: &[&str] = &["array", "boolean", "integer", "number", "object", "string"];
+
 fn validate_type(node: &Value, value: &Value, path: &str, errs: &mut ErrorList) {
-    let int_or_string = node["x-kubernetes-int-or-string"].bool();
-    let want = if int_or_string { "integer,string" } else { node["type"].str() };
-    if want.is_empty() {
+    let (want, format) = wanted(node);
+    if want.is_empty() || (value.is_null() && node["nullable"].bool()) {
         return;
     }
     let got = type_name(value);
-    if value.is_null() && node["nullable"].bool() {
-        return;
-    }
+    let wants = |kind: &str| want.split(',').any(|want| want == kind);
+    let number = wants("number") || wants("integer");
     let integral = matches!(value, Value::Float(n) if n.fract() == 0.0);
-    let fits = want
-        .split(',')
-        .any(|want| want == got || (want == "number" && got == "integer") || (want == "integer" && integral));
-    if !fits {
-        let text = format!("{path} in body must be of type {want}: \"{got}\"");
-        errs.type_invalid(&Path::root().child_named(path), got, &text);
-    }
-    if want == "integer" && got == "number" && !integral {
-        composite(errs, format!("Checked value must be of type integer (default format) in {path}"));
-    }
+    let fits = wants(got) || (got == "integer" && wants("number")) || (integral && wants("integer"));
+    let has_text_format = matches!(value, Value::String(_) | Value::Array(_));
+    let own_format = match value {
+        Value::Int(_) => "int64",
+        Value::Float(_) => "float64",
+        _ => "",
+    };
+    let (want, got) = match value {
+        Value::Null => (want, got),
+        _ if !has_text_format && !format.is_empty() && !(fits || own_format == format) => (format, own_format),
+        _ if has_text_format && !format.is_empty() && !number => return,
+        _ if fits => return,
+        _ => (want, got),
+    };
+    let text = format!("{path} in body must be of type {want}: \"{got}\"");
+    errs.type_invalid(&Path::root().child_named(path), got, &text);
 }
 
 fn validate_format(node: &Value, text: &str, path: &str, errs: &mut ErrorList) {
@@ -234,9 +248,12 @@ fn validate_format(node: &Value, text: &str, path: &str, errs: &mut ErrorList) {
     }
 }
 
-/// Go converts a rule's number to the value's own type first, so a fraction held against an integer loses its fraction.
+/// A rule's number that is of the value's type is converted to it first, as Go does: a fraction held against an integer
+/// loses its fraction. One that is not of that type is an error besides, and held against the value as it is.
 fn validate_number(node: &Value, value: &Value, path: &str, errs: &mut ErrorList) {
     let at = Path::root().child_named(path);
+    let (kind, format) = wanted(node);
+    let kind = kind.split(',').next().unwrap_or_default();
     let rule = |name: &str| match &node[name] {
         Value::Int(n) => Some(*n as f64),
         Value::Float(n) => Some(*n),
@@ -247,29 +264,51 @@ fn validate_number(node: &Value, value: &Value, path: &str, errs: &mut ErrorList
         Value::Float(n) => (*n, |n| n),
         _ => return,
     };
+    let check = |n: f64, what: &str, errs: &mut ErrorList| match is_of_type(n, kind, format) {
+        true => native(n),
+        false => {
+            let of = if format.is_empty() { "(default format)".into() } else { format!("with format {format}") };
+            composite(errs, format!("{what} value must be of type {kind} {of} in {path}"));
+            n
+        }
+    };
+    check(number, "Checked", errs);
     let shown = || Shown(meta::json::to_string(value));
     if let Some(factor) = rule("multipleOf") {
-        let factor_native = native(factor);
-        if factor_native <= 0.0 {
-            let text = format!("factor MultipleOf declared for {path} must be positive: {}", show(factor_native));
+        let native = check(factor, "MultipleOf", errs);
+        if native <= 0.0 {
+            let text = format!("factor MultipleOf declared for {path} must be positive: {}", show(native));
             errs.invalid(&at, shown(), &text);
-        } else if !is_multiple(number, factor_native) {
+        } else if !is_multiple(number, native) {
             errs.invalid(&at, shown(), &format!("{path} in body should be a multiple of {}", show(factor)));
         }
     }
-    if let Some(min) = rule("minimum").map(native) {
+    if let Some(min) = rule("minimum") {
+        let min = check(min, "Minimum boundary", errs);
         let exclusive = node["exclusiveMinimum"].bool();
         if number < min || (exclusive && number == min) {
             let words = if exclusive { "greater than" } else { "greater than or equal to" };
             errs.invalid(&at, shown(), &format!("{path} in body should be {words} {}", show(min)));
         }
     }
-    if let Some(max) = rule("maximum").map(native) {
+    if let Some(max) = rule("maximum") {
+        let max = check(max, "Maximum boundary", errs);
         let exclusive = node["exclusiveMaximum"].bool();
         if number > max || (exclusive && number == max) {
             let words = if exclusive { "less than" } else { "less than or equal to" };
             errs.invalid(&at, shown(), &format!("{path} in body should be {words} {}", show(max)));
         }
+    }
+}
+
+/// Whether a number can be one of a type and format.
+fn is_of_type(n: f64, kind: &str, format: &str) -> bool {
+    let whole_within = |min: f64, max: f64| n.fract() == 0.0 && n >= min && n <= max;
+    match (kind, format) {
+        ("integer", "int32") => whole_within(f64::from(i32::MIN), f64::from(i32::MAX)),
+        ("integer", _) => whole_within(i64::MIN as f64, i64::MAX as f64),
+        (_, "float" | "float32") => n.abs() <= f64::from(f32::MAX),
+        _ => true,
     }
 }
 

@@ -27,6 +27,7 @@ const FLOORS: &[(&str, usize)] = &[
     ("ConfigMap", 93),
     ("ControllerRevision", 100),
     ("CronJob", 100),
+    ("CustomResourceDefinition", 97),
     ("DaemonSet", 96),
     ("Deployment", 99),
     ("DeviceClass", 97),

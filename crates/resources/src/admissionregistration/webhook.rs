@@ -1,6 +1,7 @@
 //! ValidatingWebhookConfiguration and MutatingWebhookConfiguration: webhooks that judge and change requests.
 
 use super::rules;
+use crate::rules::webhook_client::{REVIEW_VERSIONS, SERVICE_PORT_DEFAULT, validate_client};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
@@ -73,10 +74,6 @@ impl Hooks for MutatingWebhookConfiguration {
 
 const TIMEOUT_SECONDS_DEFAULT: i64 = 10;
 const TIMEOUT_SECONDS_MAX: i64 = 30;
-const SERVICE_PORT_DEFAULT: i64 = 443;
-/// The versions of AdmissionReview that a server may send.
-const REVIEW_VERSIONS: &[&str] = &["v1", "v1beta1"];
-const URL_FORM: &str = "; desired format: https://host[/path]";
 
 fn default_webhooks(object: &mut Value, also: impl Fn(&mut Value)) {
     let Some(webhooks) = object.get_mut("webhooks") else { return };
@@ -138,81 +135,6 @@ fn validate_name(webhook_name: &str, path: &Path, errs: &mut ErrorList) {
         errs.invalid(path, webhook_name, &wrong.join(","));
     } else if webhook_name.split('.').count() < 3 {
         errs.invalid(path, webhook_name, "should be a domain with at least three segments separated by dots");
-    }
-}
-
-fn validate_client(client: &Value, path: &Path, errs: &mut ErrorList) {
-    let service = &client["service"];
-    match (client["url"].as_str(), service.is_null()) {
-        (Some(url), true) => validate_url(url, &path.child("url"), errs),
-        (None, false) => {
-            let path = path.child("service");
-            for field in ["name", "namespace"] {
-                if service[field].str().is_empty() {
-                    errs.required(&path.child(field), "");
-                }
-            }
-            if let Some(url_path) = service["path"].as_str() {
-                validate_url_path(url_path, &path.child("path"), errs);
-            }
-            let port = service["port"].as_int().unwrap_or(SERVICE_PORT_DEFAULT);
-            if let Some(wrong) = name::port_number(port).first() {
-                errs.invalid(&path.child("port"), port, &format!("port is not valid: {wrong}"));
-            }
-        }
-        _ => errs.required(path, "exactly one of url or service is required"),
-    }
-}
-
-fn validate_url(url: &str, path: &Path, errs: &mut ErrorList) {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // Without a scheme the whole text is a path, and there is no host.
-    let authority = match scheme {
-        "" => "",
-        _ => rest.split('/').next().unwrap_or_default(),
-    };
-    let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-    let mut wrong = |value: &str, detail: &str| errs.invalid(path, value, &format!("{detail}{URL_FORM}"));
-    if scheme != "https" {
-        wrong(scheme, "'https' is the only allowed URL scheme");
-    }
-    if host.is_empty() {
-        wrong(host, "host must be specified");
-    }
-    for (value, detail) in [
-        (user, "user information is not permitted in the URL"),
-        (fragment, "fragments are not permitted in the URL"),
-        (query, "query parameters are not permitted in the URL"),
-    ] {
-        if !value.is_empty() {
-            wrong(value, detail);
-        }
-    }
-}
-
-fn validate_url_path(url_path: &str, path: &Path, errs: &mut ErrorList) {
-    if url_path.is_empty() || url_path == "/" {
-        return;
-    }
-    if url_path == "//" {
-        errs.invalid(path, url_path, "segment[0] may not be empty");
-        return;
-    }
-    let Some(rest) = url_path.strip_prefix('/') else {
-        errs.invalid(path, url_path, "must start with a '/'");
-        return;
-    };
-    let segments: Vec<&str> = rest.strip_suffix('/').unwrap_or(rest).split('/').collect();
-    for (i, segment) in segments.iter().enumerate() {
-        if segment.is_empty() {
-            errs.invalid(path, url_path, &format!("segment[{i}] may not be empty"));
-        } else {
-            for wrong in name::dns1123_subdomain(segment) {
-                errs.invalid(path, url_path, &format!("segment[{i}]: {wrong}"));
-            }
-        }
     }
 }
 

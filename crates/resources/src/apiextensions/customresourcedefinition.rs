@@ -1,5 +1,8 @@
 //! CustomResourceDefinition: a resource defined at run time.
 
+use super::rules;
+use crate::rules::webhook_client::SERVICE_PORT_DEFAULT;
+use meta::field::ErrorList;
 use meta::{Value, value};
 use resource::{Context, Descriptor, Generation, Hooks, NameRule, Strategy};
 use schema::Schema;
@@ -43,7 +46,7 @@ impl Hooks for CustomResourceDefinition {
         }
         spec.set_default("conversion", value!({"strategy": "None"}));
         if let Some(service) = spec.path_mut("conversion.webhook.clientConfig.service").filter(|s| !s.is_null()) {
-            service.set_default("port", WEBHOOK_PORT_DEFAULT);
+            service.set_default("port", SERVICE_PORT_DEFAULT);
         }
     }
 
@@ -55,6 +58,18 @@ impl Hooks for CustomResourceDefinition {
         note_storage_version(object);
     }
 
+    fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
+        rules::validate_create(object, errs);
+    }
+
+    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        rules::validate_update(object, old, errs);
+    }
+
+    fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
+        rules::warn(object, old, warnings);
+    }
+
     fn prepare_delete(&self, ctx: &Context, object: &mut Value) {
         custom::names::prepare_delete(object, &ctx.now.to_rfc3339());
     }
@@ -64,8 +79,6 @@ impl Hooks for CustomResourceDefinition {
         !custom::names::is_true(object, "Terminating")
     }
 }
-
-const WEBHOOK_PORT_DEFAULT: i64 = 443;
 
 /// A version that was ever stored stays listed until somebody has migrated its objects.
 fn note_storage_version(object: &mut Value) {
@@ -79,4 +92,8 @@ fn note_storage_version(object: &mut Value) {
 
 struct CustomResourceDefinitionStatus;
 
-impl Hooks for CustomResourceDefinitionStatus {}
+impl Hooks for CustomResourceDefinitionStatus {
+    fn validate_update(&self, _ctx: &Context, object: &Value, _old: &Value, errs: &mut ErrorList) {
+        rules::validate_status(&object["status"], errs);
+    }
+}

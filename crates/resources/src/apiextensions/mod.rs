@@ -1,6 +1,9 @@
 //! apiextensions.k8s.io
 
+mod conversion;
 mod customresourcedefinition;
+mod internal;
+mod rules;
 
 use resource::Descriptor;
 use schema::Schema;

@@ -1,7 +1,7 @@
 //! Secret: sensitive bytes under keys, with rules by type.
 
 use super::configmap::{TOTAL_BYTES_MAX, validate_frozen};
-use crate::rules::{base64, immutable};
+use crate::rules::{base64, immutable, pem};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, json, name};
@@ -74,18 +74,12 @@ impl Hooks for Secret {
             return;
         }
         for (key, what) in [("tls.crt", "certificate"), ("tls.key", "key")] {
-            if !has_pem(&base64::decode(object["data"][key].str())) {
+            if !pem::has_block(&base64::decode(object["data"][key].str())) {
                 warnings.push(format!("tls: failed to find any PEM data in {what} input"));
                 return;
             }
         }
     }
-}
-
-/// Whether the text has a PEM block.
-fn has_pem(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text);
-    text.split_once("-----BEGIN ").is_some_and(|(_, rest)| rest.contains("-----END "))
 }
 
 fn validate_type(object: &Value, path: &Path, errs: &mut ErrorList) {

@@ -9,6 +9,8 @@ pub mod finalizer;
 pub mod immutable;
 pub mod ip;
 pub mod label_selector;
+pub mod pem;
 pub mod port;
 pub mod quantity;
 pub mod shown;
+pub mod webhook_client;
