@@ -41,13 +41,13 @@ pub enum Op {
 }
 
 impl Op {
-    fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         match self {
             Op::Put { key, .. } | Op::Delete { key, .. } => key,
         }
     }
 
-    fn holds(&self, current: Option<&Arc<Object>>) -> bool {
+    pub(crate) fn holds(&self, current: Option<&Arc<Object>>) -> bool {
         match (self, current) {
             (Op::Put { expect: Expect::Absent, .. }, current) => current.is_none(),
             (Op::Put { expect: Expect::Any, .. }, _) | (Op::Delete { expect: Expect::Any, .. }, Some(_)) => true,
@@ -66,7 +66,7 @@ pub struct Committed {
     pub objects: Vec<Arc<Object>>,
 }
 
-/// Nothing of the transaction happened, or (`Unavailable`) it is not known whether it did.
+/// Nothing of the transaction happened, or (`Unavailable`, `TimedOut`) it is not known whether it did.
 #[derive(Clone, Debug)]
 pub enum CommitError {
     /// The first op whose expectation does not hold, and what is there.
@@ -85,6 +85,8 @@ pub enum CommitError {
     },
     /// The store acknowledges nothing any more, and why: a failed write or sync, a full disk, a lost backend.
     Unavailable(Arc<str>),
+    /// The backend did not answer in time.
+    TimedOut,
 }
 
 impl std::fmt::Display for CommitError {
@@ -98,6 +100,7 @@ impl std::fmt::Display for CommitError {
             CommitError::Duplicate { key } => write!(f, "the transaction names {key} twice"),
             CommitError::Unregistered { key } => write!(f, "no resource is registered for {key}"),
             CommitError::Unavailable(why) => write!(f, "the store is unavailable: {why}"),
+            CommitError::TimedOut => write!(f, "context deadline exceeded"),
         }
     }
 }
@@ -187,12 +190,19 @@ impl Head {
     }
 
     fn check(&self, ops: &[Op]) -> Result<(), CommitError> {
-        let mut bytes_sum = 0usize;
         for op in ops {
             let current = self.get(op.key());
             if !op.holds(current) {
                 return Err(CommitError::Conflict { key: op.key().into(), current: current.cloned() });
             }
+        }
+        self.check_form(ops)
+    }
+
+    /// What can be said of a transaction without looking at objects.
+    pub(crate) fn check_form(&self, ops: &[Op]) -> Result<(), CommitError> {
+        let mut bytes_sum = 0usize;
+        for op in ops {
             if let Op::Put { key, bytes, .. } = op {
                 bytes_sum = bytes_sum.saturating_add(bytes.len()).saturating_add(key.len());
                 if resource_of(&self.resources, key).is_none() {
@@ -236,7 +246,7 @@ impl Head {
     }
 
     /// Sets an object, with everything that follows from it.
-    fn put(&mut self, object: Arc<Object>) {
+    pub(crate) fn put(&mut self, object: Arc<Object>) {
         self.note_expiry(&object);
         let Some(working) = self.resource_mut(&object.key) else { return };
         let previous = working.version.put(object.clone());
@@ -253,7 +263,7 @@ impl Head {
     }
 
     /// Removes an object, with everything that follows from it.
-    fn delete(&mut self, key: &str, revision: u64) -> Option<Arc<Object>> {
+    pub(crate) fn delete(&mut self, key: &str, revision: u64) -> Option<Arc<Object>> {
         let working = self.resource_mut(key)?;
         let last = working.version.remove(key)?;
         working.version.revision = revision;

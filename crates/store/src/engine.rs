@@ -40,6 +40,7 @@ impl Drop for Threads {
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) options: Options,
+    pub(crate) encodings: Arc<EncodingCache>,
     pub(crate) head: Mutex<Head>,
     /// There is something to write, or the store is closing.
     pub(crate) work: Condvar,
@@ -129,10 +130,11 @@ impl Core {
             batch: Vec::new(),
             waiters: Vec::new(),
             failed: None,
-            encodings,
+            encodings: encodings.clone(),
         };
         Core {
             options,
+            encodings,
             head: Mutex::new(head),
             work: Condvar::new(),
             drained: Condvar::new(),
@@ -210,6 +212,11 @@ impl Core {
         drop(head);
         self.progress.send_modify(|progress| progress.failed = Some(why.clone()));
         self.drained.notify_all();
+    }
+
+    /// The newest revision that readers see.
+    pub(crate) fn newest_revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

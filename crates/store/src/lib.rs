@@ -6,6 +6,7 @@
 mod commit;
 mod embedded;
 mod engine;
+mod etcd;
 mod object;
 mod snapshot;
 mod store;
@@ -17,6 +18,7 @@ mod watch_log;
 
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;
+pub use etcd::EtcdOptions;
 pub use object::{ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
 pub use store::{Options, OutOfRange, Store};

@@ -2,6 +2,7 @@
 
 use crate::commit::{CommitError, Committed, Op};
 use crate::engine::{Core, Pending, Progress, Threads};
+use crate::etcd::Remote;
 use crate::object::{Object, Resource};
 use crate::snapshot::Snapshot;
 use crate::upkeep;
@@ -9,7 +10,6 @@ use crate::version::Version;
 use crate::watch::{Compacted, Cursor, Interest};
 use crate::watch_log::Feed;
 use std::ops::Bound;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// Bounds of what is remembered.
@@ -46,6 +46,8 @@ impl Default for Options {
 pub struct Store {
     pub(crate) core: Arc<Core>,
     pub(crate) _threads: Arc<Threads>,
+    /// Where writes go and reads are confirmed, when that is not this process.
+    pub(crate) remote: Option<Arc<Remote>>,
 }
 
 /// The revision is not served.
@@ -72,7 +74,7 @@ impl Store {
             // Without the thread, expiry and compaction are left to `tick`.
             running.extend(thread.spawn(move || upkeep::run(&core, None)));
         }
-        let store = Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)) };
+        let store = Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)), remote: None };
         resources.into_iter().for_each(|resource| store.register(resource));
         store
     }
@@ -105,14 +107,17 @@ impl Store {
         self.core.withdraw(&mut head, prefix);
     }
 
-    /// Why nothing is acknowledged any more; `None` while all is well.
+    /// Why nothing is acknowledged: for good, or as long as a backend is away. `None` while all is well.
     pub fn failure(&self) -> Option<Arc<str>> {
-        self.core.progress.borrow().failed.clone()
+        match &self.remote {
+            Some(remote) => remote.etcd.failure(),
+            None => self.core.progress.borrow().failed.clone(),
+        }
     }
 
     /// The newest revision that readers see.
     pub fn revision(&self) -> u64 {
-        self.core.revision.load(Ordering::Acquire)
+        self.core.newest_revision()
     }
 
     /// The newest durable state of an object.
@@ -150,6 +155,9 @@ impl Store {
     /// Does all of `ops` or nothing, under one revision. Returns when it is durable and visible to readers.
     /// Dropping the future does not undo what was begun.
     pub async fn commit(&self, ops: Vec<Op>) -> Result<Committed, CommitError> {
+        if let Some(remote) = &self.remote {
+            return remote.etcd.commit(ops).await;
+        }
         let (outcome, pending) = self.core.submit(ops);
         match pending {
             Pending::Nothing => {}
@@ -178,6 +186,9 @@ impl Store {
 
     /// Returns when readers see at least `revision`, or with an error when that will not happen any more.
     pub async fn wait_for(&self, revision: u64) -> Result<(), CommitError> {
+        if let Some(remote) = &self.remote {
+            return remote.etcd.wait_for(revision).await;
+        }
         let mut progress = self.core.progress.subscribe();
         let reached = |progress: &Progress| progress.revision >= revision || progress.failed.is_some();
         // The sender lives as long as this store, so the wait itself cannot fail.
@@ -189,9 +200,13 @@ impl Store {
         }
     }
 
-    /// The revision that a consistent read must see at least: of everything acknowledged before this call.
+    /// Returns when readers see everything that was acknowledged before this call, by this server or another one on the
+    /// same backend; gives a revision that they see.
     pub async fn read_barrier(&self) -> Result<u64, CommitError> {
-        Ok(self.revision())
+        match &self.remote {
+            Some(remote) => remote.etcd.read_barrier().await,
+            None => Ok(self.revision()),
+        }
     }
 
     /// Forgets history up to `revision`: older watches and pages are answered with `Compacted`. Also done by the clock.

@@ -174,7 +174,7 @@ pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Opt
         let (core, plan) = (core.clone(), plan.clone());
         running.push(thread("store-upkeep").spawn(move || upkeep::run(&core, Some(&plan)))?);
     }
-    Ok((Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)) }, plan))
+    Ok((Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)), remote: None }, plan))
 }
 
 /// What was recovered, as the state of a running store.

@@ -9,8 +9,11 @@ use store::{
     CommitError, Committed, Compacted, Expect, Kind, Lost, Meta, Op, Options, OutOfRange, Resource, Store, Term,
 };
 
+#[path = "../etcd_server/mod.rs"]
+mod etcd_server;
 mod watching;
 
+use etcd_server::EtcdServer;
 use watching::{
     bookmarks_are_true, quiet_watchers_lose_nothing, watchers_wait_and_hear, watches_are_ordered_complete_and_resumable,
 };
@@ -66,18 +69,31 @@ impl Drop for Scratch {
 /// A store that may be closed and opened again between steps.
 struct Subject {
     store: Option<Store>,
-    directory: Option<Scratch>,
+    kept: Kept,
+}
+
+/// Where a store's objects are when it is closed.
+enum Kept {
+    Nowhere,
+    Directory(Scratch),
+    Etcd(EtcdServer),
 }
 
 impl Subject {
     fn memory() -> Subject {
-        Subject { store: Some(Store::open_memory_with(resources(), options())), directory: None }
+        Subject { store: Some(Store::open_memory_with(resources(), options())), kept: Kept::Nowhere }
     }
 
     fn embedded(name: &str) -> Subject {
         let directory = Scratch::new(name);
         let store = Store::open_embedded(directory.path(), resources(), options()).unwrap();
-        Subject { store: Some(store), directory: Some(directory) }
+        Subject { store: Some(store), kept: Kept::Directory(directory) }
+    }
+
+    /// `None` when there is no etcd.
+    fn etcd(name: &str) -> Option<Subject> {
+        let server = EtcdServer::start(name)?;
+        Some(Subject { store: Some(open_etcd(&server)), kept: Kept::Etcd(server) })
     }
 
     fn store(&self) -> &Store {
@@ -86,26 +102,51 @@ impl Subject {
 
     /// Makes no difference to anyone.
     fn restart(&mut self) {
-        if let Some(directory) = &self.directory {
-            self.store = None;
-            self.store = Some(Store::open_embedded(directory.path(), resources(), options()).unwrap());
+        match &self.kept {
+            Kept::Nowhere => {}
+            Kept::Directory(directory) => {
+                self.store = None;
+                self.store = Some(Store::open_embedded(directory.path(), resources(), options()).unwrap());
+            }
+            Kept::Etcd(server) => {
+                self.store = None;
+                self.store = Some(open_etcd(server));
+            }
         }
+    }
+
+    fn is_kept(&self) -> bool {
+        !matches!(self.kept, Kept::Nowhere)
     }
 }
 
-/// One test per engine for each of these.
+fn open_etcd(server: &EtcdServer) -> Store {
+    let opened = Store::open_etcd(server.options(), resources(), options());
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(opened)).unwrap()
+}
+
+/// One test per engine for each of these. etcd's clock is the real one: what expires there has a test of its own.
 macro_rules! contract {
-    ($($name:ident),* $(,)?) => {
+    (by_the_clock: $($timed:ident),*; $($name:ident),* $(,)?) => {
         mod memory {
             $(#[tokio::test] async fn $name() { super::$name(super::Subject::memory()).await; })*
+            $(#[tokio::test] async fn $timed() { super::$timed(super::Subject::memory()).await; })*
         }
         mod embedded {
             $(#[tokio::test] async fn $name() { super::$name(super::Subject::embedded(stringify!($name))).await; })*
+            $(#[tokio::test] async fn $timed() { super::$timed(super::Subject::embedded(stringify!($timed))).await; })*
+        }
+        mod etcd {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                let Some(subject) = super::Subject::etcd(stringify!($name)) else { return };
+                super::$name(subject).await;
+            })*
         }
     };
 }
 
 contract!(
+    by_the_clock: what_expires_is_deleted;
     writes_are_compared_and_ordered,
     transactions_are_whole,
     snapshots_stay_as_they_were,
@@ -116,7 +157,6 @@ contract!(
     quiet_watchers_lose_nothing,
     compaction_forgets_history_only,
     bookmarks_are_true,
-    what_expires_is_deleted,
     resources_come_and_go,
     behaves_as_a_model,
 );
@@ -351,7 +391,7 @@ async fn resources_come_and_go(mut subject: Subject) {
     subject.restart();
     subject.store().register(resource(WIDGETS));
     let store = subject.store();
-    if subject.directory.is_some() {
+    if subject.is_kept() {
         assert!(store.watch(WIDGETS, 1).unwrap().try_next().unwrap().is_some(), "history survives the restart");
     }
     let other = Resource { field_names: vec!["x".into()], ..resource(WIDGETS) };

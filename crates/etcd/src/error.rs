@@ -1,0 +1,92 @@
+//! What can go wrong with a call.
+
+/// The codes of gRPC that mean something to a store; others are [`Code::Other`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    InvalidArgument,
+    DeadlineExceeded,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    FailedPrecondition,
+    OutOfRange,
+    Unavailable,
+    Other(u32),
+}
+
+const CODES: &[(u32, Code, &str)] = &[
+    (3, Code::InvalidArgument, "InvalidArgument"),
+    (4, Code::DeadlineExceeded, "DeadlineExceeded"),
+    (5, Code::NotFound, "NotFound"),
+    (7, Code::PermissionDenied, "PermissionDenied"),
+    (8, Code::ResourceExhausted, "ResourceExhausted"),
+    (9, Code::FailedPrecondition, "FailedPrecondition"),
+    (11, Code::OutOfRange, "OutOfRange"),
+    (14, Code::Unavailable, "Unavailable"),
+];
+
+impl Code {
+    pub(crate) fn of(number: u32) -> Code {
+        CODES.iter().find(|(known, ..)| *known == number).map_or(Code::Other(number), |(_, code, _)| *code)
+    }
+}
+
+/// A call failed. `Display` is what kube-apiserver shows of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    pub code: Code,
+    pub message: String,
+    /// False: etcd has certainly not seen the request.
+    pub sent: bool,
+}
+
+impl Error {
+    /// Before anything was sent.
+    pub(crate) fn unreachable(why: impl std::fmt::Display) -> Error {
+        Error { code: Code::Unavailable, message: format!("connection error: desc = \"{why}\""), sent: false }
+    }
+
+    /// On the way: it is not known whether etcd has seen the request.
+    pub(crate) fn interrupted(why: impl std::fmt::Display) -> Error {
+        Error { code: Code::Unavailable, message: why.to_string(), sent: true }
+    }
+
+    pub(crate) fn timed_out(sent: bool) -> Error {
+        Error { code: Code::DeadlineExceeded, message: "context deadline exceeded".into(), sent }
+    }
+
+    /// The answer is not what the protocol says.
+    pub(crate) fn malformed(what: &str) -> Error {
+        Error { code: Code::Other(13), message: format!("malformed {what} from etcd"), sent: true }
+    }
+
+    /// The revision that was asked for is compacted.
+    pub fn is_compacted(&self) -> bool {
+        self.code == Code::OutOfRange && self.message.contains("compacted")
+    }
+
+    /// The request or transaction is larger than etcd takes.
+    pub fn is_too_large(&self) -> bool {
+        let told = self.message.contains("request is too large") || self.message.contains("larger than max");
+        told && matches!(self.code, Code::InvalidArgument | Code::ResourceExhausted)
+    }
+
+    /// The lease is not there any more.
+    pub fn is_lease_gone(&self) -> bool {
+        self.code == Code::NotFound && self.message.contains("lease not found")
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.message.starts_with("etcdserver:") || self.code == Code::DeadlineExceeded {
+            return f.write_str(&self.message);
+        }
+        match (CODES.iter().find(|(_, code, _)| *code == self.code), self.code) {
+            (Some((_, _, name)), _) => write!(f, "rpc error: code = {name} desc = {}", self.message),
+            (None, code) => write!(f, "rpc error: code = {code:?} desc = {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
