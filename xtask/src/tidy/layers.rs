@@ -18,8 +18,7 @@ const RANKS: &[&[&str]] = &[
 /// Crates that decide and do no input or output, and what would let them.
 const PURE: &[&str] =
     &["meta", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "auth", "publish"];
-const IMPURE: &[&str] =
-    &["tokio", "hyper", "hyper-util", "rustls", "etcd", "store", "outbound", "serve", "socket2"];
+const IMPURE: &[&str] = &["tokio", "hyper", "hyper-util", "rustls", "etcd", "store", "outbound", "serve", "socket2"];
 
 pub fn check() -> Vec<Finding> {
     let mut findings = vec![];
