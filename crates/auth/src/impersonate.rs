@@ -38,6 +38,13 @@ pub struct Mode {
     pub becomes: Identity,
 }
 
+impl Mode {
+    /// The verb that allows the mode, as the audit log names it; "" for the oldest.
+    pub fn constraint(&self) -> String {
+        if self.name == "legacy" { String::new() } else { format!("impersonate:{}", self.name) }
+    }
+}
+
 const GROUP: &str = "authentication.k8s.io";
 const NODES_GROUP: &str = "system:nodes";
 const NODE_NAME_KEY: &str = "authentication.kubernetes.io/node-name";

@@ -71,6 +71,7 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
         queue: serve::queue::Queue::new(QUEUE_WAIT),
         store,
         admission,
+        audit: options.auditing.open()?,
         pages: Box::new(Site::new(parts.health, parts.address)),
         dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
         metrics: Metrics::default(),

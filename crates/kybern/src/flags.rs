@@ -4,7 +4,7 @@ mod table;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use table::{FLAGS, Flag, Kind, REFUSED, UNUSED_SWITCHES, UNUSED_VALUES};
+use table::{Flag, Kind, REFUSED, UNUSED_SWITCHES, UNUSED_VALUES};
 
 /// How the program was called.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -130,7 +130,7 @@ fn command(program: Program) -> Command {
     };
     let mut command = Command::new(name).about(about).bin_name(name).no_binary_name(false).disable_version_flag(true);
     let used =
-        FLAGS.iter().filter(|flag| program == Program::Serve || flag.group != table::OWN || flag.name == "data-dir");
+        table::flags().filter(|flag| program == Program::Serve || flag.group != table::OWN || flag.name == "data-dir");
     for (order, flag) in used.enumerate() {
         command = command.arg(used_arg(flag, program).display_order(order));
     }

@@ -1,6 +1,7 @@
 //! kybern, the Kubernetes API server in one program: the command line, certificates, wiring, and running it.
 
 pub mod assemble;
+mod auditing;
 pub mod bench;
 pub mod boot;
 pub mod data_dir;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::auditing::Auditing;
 use crate::data_dir::DataDir;
 use crate::flags::{Given, Program};
 
@@ -23,6 +24,7 @@ pub struct Options {
     /// In order.
     pub authorization_modes: Vec<Mode>,
     pub admission: AdmissionPlugins,
+    pub auditing: Auditing,
     /// One or two, of different families.
     pub service_ranges: Vec<IpNet>,
     /// First and last.
@@ -115,6 +117,7 @@ impl Options {
                 enabled: given.list("enable-admission-plugins"),
                 disabled: given.list("disable-admission-plugins"),
             },
+            auditing: Auditing::resolve(given)?,
             service_ranges: service_ranges(&given.list("service-cluster-ip-range"))?,
             node_ports: node_ports(given.text("service-node-port-range"))?,
             event_ttl: duration(given, "event-ttl")?,
@@ -195,7 +198,7 @@ impl Mode {
     }
 }
 
-fn path(given: &Given, name: &str) -> Option<PathBuf> {
+pub(crate) fn path(given: &Given, name: &str) -> Option<PathBuf> {
     Some(given.text(name)).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
@@ -239,7 +242,7 @@ fn node_ports(text: &str) -> Result<(u16, u16), String> {
     if first == 0 || first > last { Err(bad()) } else { Ok((first, last)) }
 }
 
-fn duration(given: &Given, name: &str) -> Result<Duration, String> {
+pub(crate) fn duration(given: &Given, name: &str) -> Result<Duration, String> {
     let text = given.text(name);
     let bad = || format!("invalid argument {text:?} for --{name}: no duration such as 1h30m or 500ms");
     let mut rest = text;

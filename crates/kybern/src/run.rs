@@ -176,7 +176,13 @@ impl Running {
                 }
             }
         };
-        if tokio::time::timeout(DRAIN_TIMEOUT, drained).await.is_err() {
+        let audited = async {
+            drained.await;
+            if let Some(audit) = &self.server.audit {
+                audit.flush().await;
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIMEOUT, audited).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
     }

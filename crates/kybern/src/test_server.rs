@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -74,7 +73,11 @@ impl TestServer {
     }
 
     /// One request with full rights, without a connection.
-    pub async fn request(&self, request: Request<Full<Bytes>>) -> Response<Body> {
+    pub async fn request<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         serve::handle(&self.server, request, Peer::loopback()).await
     }
 
@@ -123,10 +126,10 @@ impl Drop for TestServer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::BodyExt as _;
+    use http_body_util::{BodyExt as _, Full};
 
     async fn get(server: &TestServer, path: &str) -> (u16, String) {
-        let request = Request::get(path).body(Full::default()).expect("a request");
+        let request = Request::get(path).body(Full::<Bytes>::default()).expect("a request");
         let response = server.request(request).await;
         let code = response.status().as_u16();
         let body = response.into_body().collect().await.expect("a body").to_bytes();

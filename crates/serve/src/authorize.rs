@@ -7,6 +7,7 @@ use meta::field::quote;
 use meta::{Status, Str, Value, value};
 use resource::User;
 
+use crate::audit::Trail;
 use crate::authenticate::{Answer, Authenticated, GROUP_MASTERS};
 
 /// What is asked, as authorizers see it.
@@ -139,13 +140,21 @@ impl Authorizers {
         all
     }
 
-    /// 403 unless some authorizer allows it.
+    /// 403 unless some authorizer allows it. The decision is recorded.
     pub async fn authorize(
         &self,
         authenticated: Authenticated,
         attributes: &Attributes<'_>,
+        trail: &Trail,
     ) -> Result<Authorized, Status> {
-        match self.decide(attributes).await {
+        let decision = self.decide(attributes).await;
+        let (verdict, why) = match &decision {
+            Decision::Allow(why) => ("allow", why),
+            Decision::Deny(why) | Decision::NoOpinion(why) => ("forbid", why),
+        };
+        trail.annotate("authorization.k8s.io/decision", || verdict.to_owned());
+        trail.annotate("authorization.k8s.io/reason", || why.clone());
+        match decision {
             Decision::Allow(_) => Ok(Authorized { authenticated, _private: () }),
             Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(forbidden(attributes, &reason)),
         }

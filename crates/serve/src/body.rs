@@ -1,5 +1,6 @@
 //! Bodies: requests read whole within a bound, responses whole or as a stream.
 
+use crate::audit::Trail;
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,6 +19,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub enum Body {
     Whole(Bytes),
     Stream(Pin<Box<dyn futures_core::Stream<Item = Bytes> + Send>>),
+    /// A body whose end is recorded.
+    Followed(Box<Body>, Trail),
     /// A backend's answer. When it breaks off, so does ours: the client must not take it for whole.
     Passed(UnsyncBoxBody<Bytes, BoxError>),
 }
@@ -53,6 +56,7 @@ impl http_body::Body for Body {
             Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Body::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
             Body::Passed(passed) => Pin::new(passed).poll_frame(cx),
+            Body::Followed(body, _) => Pin::new(&mut **body).poll_frame(cx),
         }
     }
 
@@ -61,6 +65,7 @@ impl http_body::Body for Body {
             Body::Whole(bytes) => bytes.is_empty(),
             Body::Stream(_) => false,
             Body::Passed(passed) => passed.is_end_stream(),
+            Body::Followed(body, _) => body.is_end_stream(),
         }
     }
 
@@ -69,6 +74,7 @@ impl http_body::Body for Body {
             Body::Whole(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
             Body::Stream(_) => http_body::SizeHint::default(),
             Body::Passed(passed) => passed.size_hint(),
+            Body::Followed(body, _) => body.size_hint(),
         }
     }
 }

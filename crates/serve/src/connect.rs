@@ -9,6 +9,7 @@ mod page;
 pub use dial::{Dialer, KubeletTrust};
 
 use crate::body::{Body, BoxError};
+use crate::audit::Trail;
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
 use bytes::Bytes;
@@ -224,11 +225,13 @@ async fn tunnel(to: &Forward<'_>, mut outgoing: http::request::Builder, head: &P
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = answer.headers().clone();
     let backend = hyper::upgrade::on(answer);
+    let trail = head.extensions.get::<Trail>().cloned();
     tokio::spawn(async move {
         if let (Ok(client), Ok(backend)) = (client.await, backend.await) {
             // An error here is one side going away, which ends the stream as it should.
             let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(backend)).await;
         }
+        drop(trail);
     });
     Ok(response)
 }

@@ -2,6 +2,7 @@
 //! every write to one object, [`watch`] that of a watch.
 
 use crate::answer;
+use crate::audit::{Arrival, Trail, authentication_failure};
 use crate::authenticate::{Authenticated, Credentials};
 use crate::authorize::{Attributes, Authorized, Target};
 use crate::body::{self, Body};
@@ -23,19 +24,21 @@ use crate::write::{self, Attempted, Outcome, Write};
 use crate::{action, connect, read, review, token, watch as watching, websocket};
 use bytes::Bytes;
 use codec::negotiate::{Format, Offer};
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use meta::status::Details;
 use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
 use resource::{Action, Context, Reader as _, SubresourceKind, TokenRules, User, Verb};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 const AUDIT_ID: &str = "audit-id";
 const AUDIT_ID_CHARS_MAX: usize = 64;
 const NOT_FOUND: &str = "404 page not found\n";
+const PANICKED: &str = "This request caused apiserver to panic. Look in the logs for details.\n";
 /// How often a generated name that is taken is replaced by another.
 const GENERATED_NAMES_MAX: usize = 8;
 /// How often a write is tried against ever newer objects.
@@ -47,24 +50,35 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let query = Query::parse(head.uri.query().unwrap_or(""));
     let measured = Measured::begin(server, &head, &query);
-    let warnings = Arc::<Warnings>::default();
-    let mut response = answer(server, &head, &query, body, &peer, &warnings)
-        .await
-        .unwrap_or_else(|status| answer::status(&Form::of_status(&head.headers, &query), &status));
+    let audit_id = audit_id(&head);
+    let trail = Trail::begin(server.audit.as_ref(), audit_id.to_str().unwrap_or_default());
+    trail.follow_tunnels(&mut head);
+    let warnings = Arc::new(Warnings::new(trail.clone()));
+    // What panics is one request, whose client is told so.
+    let answered = AssertUnwindSafe(answer(server, &head, &query, body, &peer, &warnings)).catch_unwind().await;
+    let mut response = match answered {
+        Ok(Ok(response)) => response,
+        Ok(Err(status)) => answer::status(&Form::of_status(&head.headers, &query), &status),
+        Err(_) => {
+            trail.panicked().await;
+            answer::text(500, PANICKED)
+        }
+    };
+    trail.answered(&server.schema, &response);
     answer::add_warnings(response.headers_mut(), &warnings.take());
     answer::compress(&head.headers, &mut response);
     let headers = response.headers_mut();
-    headers.insert(AUDIT_ID, audit_id(&head));
+    headers.insert(AUDIT_ID, audit_id);
     if !headers.contains_key(http::header::CACHE_CONTROL) {
         headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     }
-    measured.end(response)
+    trail.end(measured.end(response)).await
 }
 
-/// resolve → authenticate → impersonate → queue → authorize → route → decode → (read | change | watch) → encode.
+/// resolve → authenticate → audit → impersonate → queue → authorize → route → decode → (read | change | watch) → encode.
 async fn answer<B>(
     server: &Arc<Server>,
     head: &Parts,
@@ -81,16 +95,22 @@ where
         Ok(info) => info,
         Err(why) => return Ok(answer::request_info_failure(head.uri.path(), &why)),
     };
-    let timeout = timeout(server, query, &info)?;
+    let trail = &warnings.trail;
+    let arrival = Arrival { head, peer, info: &info, long_running: is_long_running(&info) };
+    let timeout =
+        timeout(server, query, &info).inspect_err(|status| trail.refuse(|| status.message.clone(), &arrival))?;
     let credentials = Credentials { headers: &head.headers, peer, path: head.uri.path() };
-    let authenticated = server.authenticators.authenticate(&credentials).await?;
+    let authenticated = server.authenticators.authenticate(&credentials).await.inspect_err(|_| {
+        trail.refuse(|| authentication_failure(head, peer, query), &arrival);
+    })?;
+    trail.receive(authenticated.user(), &arrival).await?;
     let request = attributes(authenticated.user(), &info);
-    let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request).await?;
+    let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request, trail).await?;
     let _seat = match server.queue.enter(&authenticated, is_long_running(&info)).await {
         Ok(seat) => seat,
         Err(turned_away) => return Ok(turned_away),
     };
-    let authorized = authorize(server, authenticated, &info).await?;
+    let authorized = authorize(server, authenticated, &info, trail).await?;
     let resources = server.registry.load();
     if info.path.starts_with("//") {
         return Ok(answer::text(404, NOT_FOUND));
@@ -166,6 +186,11 @@ struct ResourceRequest<'a> {
 impl ResourceRequest<'_> {
     /// Everything but watches.
     async fn answer(&self, body: impl Future<Output = Result<Bytes>>) -> Result<Response<Body>> {
+        let body = async {
+            let body = body.await?;
+            self.warnings.trail.request_body(&self.server.schema, &self.head.headers, &body);
+            Ok(body)
+        };
         match self.route.part.as_ref().map(|part| &part.does) {
             Some(SubresourceKind::Scale { .. }) if self.route.info.verb == "get" => return self.get_scale().await,
             Some(SubresourceKind::Action(action)) => return self.act(*action, &body.await?).await,
@@ -226,6 +251,10 @@ impl ResourceRequest<'_> {
             _ => decode::patch(route, arrived)?,
         };
         let DecodedWrite { mut intent, options, options_object } = decoded;
+        if let Intent::Create(sent) | Intent::Update(sent) = &intent {
+            let served = || crate::form::to_served(route.descriptor(), sent.object.clone());
+            self.warnings.trail.request_object(served);
+        }
         match &mut intent {
             Intent::Create(sent) => {
                 resource::rules::ensure_namespace(route.descriptor(), &route.info.namespace, &mut sent.object)?;
@@ -266,7 +295,7 @@ impl ResourceRequest<'_> {
             return Ok(());
         }
         let info = PathInfo { verb: "create", ..self.route.info.clone() };
-        authorize(self.server, self.authorized.authenticated.clone(), &info).await.map(drop)
+        authorize(self.server, self.authorized.authenticated.clone(), &info, &Trail::default()).await.map(drop)
     }
 
     /// A create that acts on another object.
@@ -364,7 +393,10 @@ impl ResourceRequest<'_> {
         if websocket::is_wanted(&self.head.headers) {
             let mut stopping = self.server.stopping.clone();
             let stopped = async move { stopping.wait_for(|stop| *stop).await.is_ok() };
-            let frames = Box::pin(frames.take_until(stopped));
+            let trail = self.warnings.trail.clone();
+            let frames = Box::pin(frames.take_until(stopped).inspect(move |_| {
+                let _ = &trail;
+            }));
             let upgraded = websocket::answer(self.head, frames, format == Format::Json);
             return upgraded.ok_or_else(|| Status::bad_request("the connection cannot be upgraded"));
         }
@@ -398,9 +430,14 @@ pub async fn change(server: &Server, write: &Write) -> Result<Outcome> {
     Err(write::conflict(&descriptor.group, &descriptor.plural, &write.name))
 }
 
-async fn authorize(server: &Server, authenticated: Authenticated, info: &PathInfo) -> Result<Authorized> {
+async fn authorize(
+    server: &Server,
+    authenticated: Authenticated,
+    info: &PathInfo,
+    trail: &Trail,
+) -> Result<Authorized> {
     let user = authenticated.user().clone();
-    server.authorizers.authorize(authenticated, &attributes(&user, info)).await
+    server.authorizers.authorize(authenticated, &attributes(&user, info), trail).await
 }
 
 /// The request as authorizers see it.

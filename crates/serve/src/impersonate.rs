@@ -8,6 +8,7 @@ use http::HeaderMap;
 use meta::{Result, Status, Str};
 use resource::User;
 
+use crate::audit::Trail;
 use crate::authenticate::{Authenticated, unescape_key};
 use crate::authorize::{Attributes, Authorizers, Decision, Target, forbidden};
 
@@ -45,6 +46,7 @@ pub async fn impersonate(
     sender: Authenticated,
     headers: &HeaderMap,
     request: &Attributes<'_>,
+    trail: &Trail,
 ) -> Result<Authenticated> {
     let Some(wanted) = wanted(headers)? else { return Ok(sender) };
     let mut refusal = None;
@@ -56,10 +58,13 @@ pub async fn impersonate(
     }
     for mode in modes {
         match allows(authorizers, &mode, sender.user(), request).await {
-            Ok(()) if Some(mode.name) == last => return Ok(Authenticated::impersonating(user(mode.becomes))),
             Ok(()) => {
-                authorizers.last_modes.remember(&sender.user().name, mode.name);
-                return Ok(Authenticated::impersonating(user(mode.becomes)));
+                if Some(mode.name) != last {
+                    authorizers.last_modes.remember(&sender.user().name, mode.name);
+                }
+                let (constraint, becomes) = (mode.constraint(), user(mode.becomes));
+                trail.impersonate(&becomes, &constraint);
+                return Ok(Authenticated::impersonating(becomes));
             }
             Err(status) => refusal = refusal.or(Some(status)),
         }

@@ -2,6 +2,7 @@
 
 mod action;
 mod answer;
+pub mod audit;
 pub mod authenticate;
 pub mod authorize;
 pub mod body;

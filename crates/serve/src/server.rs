@@ -1,5 +1,6 @@
 //! The server: everything that a request may need, shared by all of them.
 
+use crate::audit::Audit;
 use crate::authenticate::Authenticators;
 use crate::authorize::Authorizers;
 use crate::body::Body;
@@ -31,6 +32,8 @@ pub struct Server {
     pub authenticators: Authenticators,
     pub authorizers: Authorizers,
     pub admission: admission::Chain,
+    /// `None`: nothing is recorded.
+    pub audit: Option<Arc<Audit>>,
     /// `None`: no tokens are made.
     pub tokens: Option<Arc<TokenKeys>>,
     pub pages: Box<dyn Pages>,

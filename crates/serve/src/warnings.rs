@@ -1,21 +1,31 @@
-//! Texts for Warning headers, gathered while a request is answered. They are sent with errors, too.
+//! What is said beside the answer, gathered while a request is answered: texts for Warning headers, which are sent with
+//! errors, too, and annotations for the audit log.
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::audit::Trail;
+
 #[derive(Debug, Default)]
-pub struct Warnings(Mutex<Vec<String>>);
+pub struct Warnings {
+    texts: Mutex<Vec<String>>,
+    pub trail: Trail,
+}
 
 impl Warnings {
+    pub fn new(trail: Trail) -> Warnings {
+        Warnings { texts: Mutex::default(), trail }
+    }
+
     pub fn add(&self, text: impl Into<String>) {
         self.extend([text.into()]);
     }
 
     pub fn extend(&self, texts: impl IntoIterator<Item = String>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(texts);
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner).extend(texts);
     }
 
     /// All so far.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.texts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -185,7 +185,9 @@ impl<'a> Attempt<'a> {
                 notes: &self.notes,
             })
         });
-        self.write.warnings.extend(std::mem::take(&mut self.notes.borrow_mut().warnings));
+        let Notes { warnings, annotations } = std::mem::take(&mut *self.notes.borrow_mut());
+        self.write.warnings.extend(warnings);
+        annotations.into_iter().for_each(|(key, text)| self.write.warnings.trail.annotate(&key, || text));
         answer
     }
 

@@ -9,7 +9,7 @@ const RANKS: &[&[&str]] = &[
     &["schema", "auth", "store", "upstream"],
     &["patch", "resource"],
     &["codec"],
-    &["custom", "admission", "publish", "outbound"],
+    &["custom", "admission", "audit", "publish", "outbound"],
     &["resources"],
     &["serve"],
     &["kybern"],
@@ -17,7 +17,7 @@ const RANKS: &[&[&str]] = &[
 
 /// Crates that decide and do no input or output, and what would let them.
 const PURE: &[&str] =
-    &["meta", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "auth", "publish"];
+    &["meta", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "audit", "auth", "publish"];
 const IMPURE: &[&str] = &["tokio", "hyper", "hyper-util", "rustls", "etcd", "store", "outbound", "serve", "socket2"];
 
 pub fn check() -> Vec<Finding> {

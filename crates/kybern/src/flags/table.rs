@@ -1,5 +1,7 @@
 //! Which flags there are. Names and defaults are kube-apiserver's (1.36) where it has the flag.
 
+mod audit;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Switch,
@@ -38,8 +40,12 @@ const PROCESS: &str = "Process";
 
 use Kind::{List, Switch, Value};
 
-/// The flags that do something.
-pub const FLAGS: &[Flag] = &[
+/// The flags that do something, in all tables.
+pub fn flags() -> impl Iterator<Item = &'static Flag> {
+    [FLAGS, audit::FLAGS].into_iter().flatten()
+}
+
+const FLAGS: &[Flag] = &[
     flag(
         "data-dir",
         Value,
@@ -147,11 +153,6 @@ pub const FLAGS: &[Flag] = &[
 pub const UNUSED_SWITCHES: &[&str] = &[
     "aggregator-reject-forwarding-redirect",
     "allow-privileged",
-    "audit-log-batch-throttle-enable",
-    "audit-log-compress",
-    "audit-log-truncate-enabled",
-    "audit-webhook-batch-throttle-enable",
-    "audit-webhook-truncate-enabled",
     "contention-profiling",
     "emulation-forward-compatible",
     "enable-aggregator-routing",
@@ -178,33 +179,6 @@ pub const UNUSED_VALUES: &[&str] = &[
     "allow-metric-labels",
     "allow-metric-labels-manifest",
     "apiserver-count",
-    "audit-log-batch-buffer-size",
-    "audit-log-batch-max-size",
-    "audit-log-batch-max-wait",
-    "audit-log-batch-throttle-burst",
-    "audit-log-batch-throttle-qps",
-    "audit-log-format",
-    "audit-log-maxage",
-    "audit-log-maxbackup",
-    "audit-log-maxsize",
-    "audit-log-mode",
-    "audit-log-path",
-    "audit-log-truncate-max-batch-size",
-    "audit-log-truncate-max-event-size",
-    "audit-log-version",
-    "audit-policy-file",
-    "audit-webhook-batch-buffer-size",
-    "audit-webhook-batch-initial-backoff",
-    "audit-webhook-batch-max-size",
-    "audit-webhook-batch-max-wait",
-    "audit-webhook-batch-throttle-burst",
-    "audit-webhook-batch-throttle-qps",
-    "audit-webhook-config-file",
-    "audit-webhook-initial-backoff",
-    "audit-webhook-mode",
-    "audit-webhook-truncate-max-batch-size",
-    "audit-webhook-truncate-max-event-size",
-    "audit-webhook-version",
     "authentication-token-webhook-cache-ttl",
     "authentication-token-webhook-config-file",
     "authentication-token-webhook-version",

@@ -37,6 +37,10 @@ pub fn render(server: &Server) -> String {
     let mut page = Page(String::new());
     requests(&mut page, server);
     storage(&mut page, server);
+    for (name, help, samples) in server.audit.iter().flat_map(|audit| audit.counts.families()) {
+        page.family(name, "counter", help);
+        samples.into_iter().for_each(|(labels, count)| page.sample(name, &labels, count));
+    }
     page.family("kubernetes_build_info", "gauge", "1, with what is running as labels.");
     let version = crate::version::git_version();
     page.sample("kubernetes_build_info", &format!("git_version=\"{version}\",major=\"1\",minor=\"36\""), 1);
