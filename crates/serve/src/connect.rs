@@ -8,8 +8,8 @@ mod page;
 
 pub use dial::{Dialer, KubeletTrust};
 
-use crate::body::{Body, BoxError};
 use crate::audit::Trail;
+use crate::body::{Body, BoxError};
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
 use bytes::Bytes;
