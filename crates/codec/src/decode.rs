@@ -1,5 +1,6 @@
 //! Decoding request bodies, and bringing trees that patches and hooks made into canonical form.
 
+use crate::empties::Empties;
 use crate::source::{Source, Tree};
 use crate::typed::{Abort, Walk, is_custom_kind};
 use meta::json::{Lexer, SyntaxError, Token, text_of};
@@ -14,6 +15,17 @@ pub struct Decoded {
     pub value: Value,
     /// What strict decoding objects to, in upstream's order: `unknown field "spec.foo"`, `duplicate field "spec.bar"`.
     pub strict: Vec<String>,
+    /// The empty lists and maps that it had.
+    pub empties: Empties,
+}
+
+/// What is known of a tree beside its canonical form.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Findings {
+    /// As [`Decoded::strict`].
+    pub strict: Vec<String>,
+    /// As [`Decoded::empties`].
+    pub empties: Empties,
 }
 
 /// Why a body cannot be decoded.
@@ -143,7 +155,7 @@ fn finish<S: Source>(mut walk: Walk<S>, ty: TypeId) -> Result<Decoded, Abort> {
     }
     match walk.saved {
         Some(error) => Err(Abort::Value(error)),
-        None => Ok(Decoded { value, strict: walk.strict }),
+        None => Ok(Decoded { value, strict: walk.strict, empties: walk.empties }),
     }
 }
 
@@ -156,12 +168,12 @@ fn order_custom(strict: &mut [String]) {
     });
 }
 
-/// Brings a tree into canonical form, as a decode of its JSON would; returns the strict findings. On an error the tree is
-/// lost. For what patches leave behind.
-pub fn canonicalise(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Vec<String>, DecodeError> {
+/// Brings a tree into canonical form, as a decode of its JSON would; returns what was found on the way. On an error the
+/// tree is lost. For what patches leave behind.
+pub fn canonicalise(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Findings, DecodeError> {
     let decoded = decode_tree(schema, ty, std::mem::take(value))?;
     *value = decoded.value;
-    Ok(decoded.strict)
+    Ok(Findings { strict: decoded.strict, empties: decoded.empties })
 }
 
 /// The same for an object that is going to be stored: empty lists and maps that are always written become null.

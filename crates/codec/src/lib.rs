@@ -3,6 +3,7 @@
 
 mod base64;
 mod decode;
+mod empties;
 mod goname;
 mod json;
 mod jsonpath;
@@ -19,7 +20,8 @@ mod zero;
 
 pub use yaml::{Yaml, decode_yaml, encode_yaml, kind_of_yaml, parse_yaml};
 
-pub use decode::{DecodeError, Decoded, Stage, canonicalise, canonicalise_stored, decode_json, kind_of_json};
+pub use decode::{DecodeError, Decoded, Findings, Stage, canonicalise, canonicalise_stored, decode_json, kind_of_json};
+pub use empties::Empties;
 pub use json::{encode_json, pretty};
 pub use jsonpath::JsonPath;
 pub use list::{

@@ -1,9 +1,10 @@
 //! The typed decode: one walk over the schema that converts, drops and completes values as Go's decoder does, and reports
 //! what it meets with upstream's texts (sigs.k8s.io/json, and the unmarshalers of apimachinery's types).
 
+use crate::empties::Empties;
 use crate::scalar;
 use crate::source::Source;
-use crate::zero::{fill, settle, zero};
+use crate::zero::{fill, is_empty_collection, settle, zero};
 use meta::json::{SyntaxError, Token};
 use meta::{Map, Str, Value};
 use schema::{Field, Presence, Schema, SchemaOther, Shape, Type, TypeId};
@@ -116,6 +117,8 @@ pub(crate) struct Walk<'s, S> {
     pub(crate) strict: Vec<String>,
     /// The first type error; Go goes on after it and reports it at the end.
     pub(crate) saved: Option<String>,
+    /// The lists and maps that were there and empty.
+    pub(crate) empties: Empties,
     /// Within a value whose own unmarshaler upstream is not strict.
     lax: bool,
     /// An empty list or map that is always written becomes null, as storage makes it. What a client sends keeps it: it
@@ -130,7 +133,17 @@ pub(crate) struct Walk<'s, S> {
 impl<'s, S: Source> Walk<'s, S> {
     pub(crate) fn new(schema: &'s Schema, source: S) -> Walk<'s, S> {
         let metadata = schema.named(OBJECT_META).unwrap_or(TypeId(u32::MAX));
-        Walk { schema, source, strict: Vec::new(), saved: None, lax: false, stored: false, twice: 0, metadata }
+        Walk {
+            schema,
+            source,
+            strict: Vec::new(),
+            saved: None,
+            empties: Empties::default(),
+            lax: false,
+            stored: false,
+            twice: 0,
+            metadata,
+        }
     }
 
     /// Decodes a whole object.
@@ -372,6 +385,9 @@ impl<'s, S: Source> Walk<'s, S> {
             // Merging costs what both hold: a body that sets a field over and over gets the last value only.
             if !before.is_null() && self.twice < STRICT_MAX {
                 *value = merge(before, std::mem::take(value));
+            }
+            if is_empty_collection(value, &field.shape) {
+                self.empties.note(&place, value);
             }
             if !settle(self.schema, field, value, self.stored) {
                 entries.pop();

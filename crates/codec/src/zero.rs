@@ -59,7 +59,7 @@ pub(crate) fn settle(schema: &Schema, field: &Field, value: &mut Value, stored: 
 }
 
 /// An empty list or map; raw values that look like one are not.
-fn is_empty_collection(value: &Value, shape: &Shape) -> bool {
+pub(crate) fn is_empty_collection(value: &Value, shape: &Shape) -> bool {
     match (shape, value) {
         (Shape::List(_), Value::Array(items)) => items.is_empty(),
         (Shape::Map(_), Value::Object(map)) => map.is_empty(),

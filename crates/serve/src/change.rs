@@ -4,6 +4,7 @@ use crate::options::{Delete, FieldValidation};
 use crate::scale::{self, ScaleChange};
 use crate::write::Attempt;
 use crate::{decode, form};
+use codec::Empties;
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Result, Status, Value, json};
 use patch::managed::{self, ResetFields, Target};
@@ -27,6 +28,15 @@ pub struct Sent {
     pub object: Value,
     /// The client asks to forget who manages which field.
     pub clears_managers: bool,
+    /// The empty lists and maps that the client sent.
+    pub empties: Empties,
+}
+
+/// An object that a client wants.
+pub struct Wanted {
+    pub object: Value,
+    /// The empty lists and maps that came with it.
+    pub empties: Empties,
 }
 
 /// A change to the served version of the object.
@@ -45,7 +55,7 @@ pub enum PatchKind {
 }
 
 /// The object that the client wants, its managedFields recorded; nothing for a delete.
-pub fn propose(attempt: &Attempt) -> Result<Option<Value>> {
+pub fn propose(attempt: &Attempt) -> Result<Option<Wanted>> {
     let descriptor = attempt.write.route.descriptor();
     match &attempt.write.intent {
         Intent::Create(sent) | Intent::Update(sent) => {
@@ -55,16 +65,19 @@ pub fn propose(attempt: &Attempt) -> Result<Option<Value>> {
             }
             attempt.drop_duplicate_owners(&mut object);
             record_managers(attempt, &mut object, sent.clears_managers);
-            Ok(Some(object))
+            Ok(Some(Wanted { object, empties: sent.empties.clone() }))
         }
         Intent::Patch(patch) => {
-            let (mut object, clears) = apply_patch(attempt, descriptor, patch)?;
+            let Patched { mut object, clears, empties } = apply_patch(attempt, descriptor, patch)?;
             attempt.drop_duplicate_owners(&mut object);
             record_managers(attempt, &mut object, clears);
-            Ok(Some(object))
+            Ok(Some(Wanted { object, empties }))
         }
         Intent::Apply(applied) => apply(attempt, descriptor, applied).map(Some),
-        Intent::Scale(wanted) => scale::propose(attempt, wanted).map(Some),
+        Intent::Scale(wanted) => {
+            let object = scale::propose(attempt, wanted)?;
+            Ok(Some(Wanted { object, empties: Empties::default() }))
+        }
         Intent::Delete(_) => Ok(None),
     }
 }
@@ -73,23 +86,26 @@ fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
     attempt.old_value().map(|old| form::to_served(descriptor, old.clone()))
 }
 
-/// The patched object in the storage version, and whether the patch clears the managers.
-fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<(Value, bool)> {
-    let document = old_served(attempt, descriptor).unwrap_or_default();
-    let (mut served, clears) = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
-    rules::ensure_namespace(descriptor, &attempt.write.route.info.namespace, &mut served)?;
-    decode::check_name(&attempt.write.route.info, &served)?;
-    Ok((form::default_served(descriptor, served), clears))
+/// A patched object.
+pub struct Patched {
+    pub object: Value,
+    /// The patch clears the managers.
+    pub clears: bool,
+    pub empties: Empties,
 }
 
-/// A document of a type, patched and canonical, and whether the patch clears the managers.
-pub fn patched(
-    attempt: &Attempt,
-    patch: &Patch,
-    schema: &Schema,
-    ty: TypeId,
-    mut document: Value,
-) -> Result<(Value, bool)> {
+/// The patched object in the storage version.
+fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<Patched> {
+    let document = old_served(attempt, descriptor).unwrap_or_default();
+    let mut patched = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
+    rules::ensure_namespace(descriptor, &attempt.write.route.info.namespace, &mut patched.object)?;
+    decode::check_name(&attempt.write.route.info, &patched.object)?;
+    patched.object = form::default_served(descriptor, patched.object);
+    Ok(patched)
+}
+
+/// A document of a type, patched and canonical.
+pub fn patched(attempt: &Attempt, patch: &Patch, schema: &Schema, ty: TypeId, mut document: Value) -> Result<Patched> {
     let mut unknown = patch.duplicates.clone();
     match patch.kind {
         PatchKind::Json => {
@@ -114,12 +130,12 @@ pub fn patched(
     if !schema.ty(ty).gvks.is_empty() && !schema.ty(ty).gvks.contains(&gvk) {
         return Err(rejected(&decode::not_registered(&gvk)));
     }
-    let strict = codec::canonicalise(schema, ty, &mut document).map_err(|why| rejected(&why.text))?;
+    let found = codec::canonicalise(schema, ty, &mut document).map_err(|why| rejected(&why.text))?;
     if patch.kind != PatchKind::Strategic {
-        unknown.extend(strict);
+        unknown.extend(found.strict);
     }
     attempt.check_strict(&unknown, rejected)?;
-    Ok((document, clears))
+    Ok(Patched { object: document, clears, empties: found.empties })
 }
 
 /// 422 on the field `patch`: the result cannot be decoded.
@@ -129,7 +145,7 @@ fn patch_rejected(shown: &str, why: &str) -> Status {
     Status::invalid("", "", "", errs)
 }
 
-fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<Value> {
+fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<Wanted> {
     let live = old_served(attempt, descriptor);
     let write = attempt.write;
     let force = write.options.force.unwrap_or(false);
@@ -141,14 +157,14 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
         Ok(merged)
     })?;
     let unreadable = |why: &str| with_target(attempt, |target| managed::unreadable(target, applied, why));
-    let (mut object, _) = form::admit_served(descriptor, merged).map_err(|why| unreadable(&why.text))?;
+    let (mut object, found) = form::admit_served(descriptor, merged).map_err(|why| unreadable(&why.text))?;
     check_uid_of_created(attempt, &object)?;
     if attempt.creates() {
         rules::wipe_system_fields(&mut object);
     }
     rules::ensure_namespace(descriptor, &write.route.info.namespace, &mut object)?;
     decode::check_name(&write.route.info, &object)?;
-    Ok(object)
+    Ok(Wanted { object, empties: found.empties })
 }
 
 /// A uid in what is applied means a certain object, which is not there.

@@ -10,7 +10,7 @@ use crate::scale::{self, ScaleChange};
 use crate::warnings::Warnings;
 use bytes::Bytes;
 use codec::negotiate::Format;
-use codec::{DecodeError, Stage};
+use codec::{DecodeError, Decoded, Stage};
 use http::{HeaderMap, header};
 use meta::{Gvk, Reason, Result, Status, Str, Value, json};
 use resource::{Descriptor, SubresourceKind};
@@ -79,10 +79,9 @@ pub fn object(route: &Route, arrived: Arrived, kind: WriteKind) -> Result<Decode
     let format = format_of(arrived.headers)?;
     let options = WriteOptions::parse(arrived.query, kind)?;
     let intent = if is_scale(route) {
-        let (scale, strict) =
-            typed_object(route, &schema::builtin(), format, arrived.body, &scale::gvk(), scale::type_id()?)?;
-        check_strict(strict, options.field_validation, &scale::gvk(), arrived.warnings)?;
-        Intent::Scale(ScaleChange::Replace(scale))
+        let decoded = typed_object(route, &schema::builtin(), format, arrived.body, &scale::gvk(), scale::type_id()?)?;
+        check_strict(decoded.strict, options.field_validation, &scale::gvk(), arrived.warnings)?;
+        Intent::Scale(ScaleChange::Replace(decoded.value))
     } else {
         let sent = whole_object(route, format, arrived, options.field_validation)?;
         match kind {
@@ -99,12 +98,13 @@ fn whole_object(route: &Route, format: Format, arrived: Arrived, validation: Fie
     let descriptor = route.descriptor();
     let expected = descriptor.gvk();
     let (schema, body) = (&descriptor.schema, arrived.body);
-    let (mut value, strict) = typed_object(route, schema, format, body, &expected, descriptor.type_id)?;
+    let Decoded { mut value, strict, empties } =
+        typed_object(route, schema, format, body, &expected, descriptor.type_id)?;
     check_strict(strict, validation, &expected, arrived.warnings)?;
     let clears_managers = clears_managers(format, body);
     value.set("apiVersion", expected.api_version());
     value.set("kind", &expected.kind);
-    Ok(Sent { object: form::default_served(descriptor, value), clears_managers })
+    Ok(Sent { object: form::default_served(descriptor, value), clears_managers, empties })
 }
 
 fn is_scale(route: &Route) -> bool {
@@ -128,7 +128,7 @@ pub fn body_of_kind(
     if other_versions.contains(&other) {
         expected.version = other.into();
     }
-    let (mut value, strict) = typed_object(route, &schema, format, body, &expected, ty)?;
+    let Decoded { mut value, strict, .. } = typed_object(route, &schema, format, body, &expected, ty)?;
     check_strict(strict, validation, &expected, arrived.warnings)?;
     value.set("apiVersion", expected.api_version());
     value.set("kind", &expected.kind);
@@ -165,7 +165,7 @@ fn typed_object(
     body: &[u8],
     expected: &Gvk,
     ty: schema::TypeId,
-) -> Result<(Value, Vec<String>)> {
+) -> Result<Decoded> {
     let unrecognized = |why: &str| {
         let kind = &expected.kind;
         let text = format!("the object provided is unrecognized (must be of type {kind}): {why} ({})", shown(body));
@@ -187,7 +187,7 @@ fn typed_object(
         Format::Protobuf => codec::decode_protobuf(schema, ty, body),
     };
     match decoded {
-        Ok(decoded) => Ok((decoded.value, decoded.strict)),
+        Ok(decoded) => Ok(decoded),
         Err(DecodeError { stage: Stage::Kind, text }) => Err(unrecognized(&text)),
         Err(DecodeError { stage: Stage::Body, text }) => Err(cannot_be_handled(&actual, &expected.kind, &text)),
     }

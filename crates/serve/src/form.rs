@@ -1,7 +1,7 @@
 //! The forms an object takes: stored bytes, the canonical tree in the storage version, the served version.
 
 use bytes::Bytes;
-use codec::DecodeError;
+use codec::{DecodeError, Findings};
 use meta::{Reason, Result, Status, Value, json};
 use resource::Descriptor;
 
@@ -81,13 +81,10 @@ pub fn to_storage(descriptor: &Descriptor, object: Value) -> Value {
 }
 
 /// A tree in the served version, whatever its origin, as an object in the storage version with its defaults.
-/// Also: what strict decoding found.
-pub fn admit_served(
-    descriptor: &Descriptor,
-    mut served: Value,
-) -> std::result::Result<(Value, Vec<String>), DecodeError> {
-    let strict = codec::canonicalise(&descriptor.schema, descriptor.type_id, &mut served)?;
-    Ok((default_served(descriptor, served), strict))
+/// Also: what was found on the way.
+pub fn admit_served(descriptor: &Descriptor, mut served: Value) -> std::result::Result<(Value, Findings), DecodeError> {
+    let found = codec::canonicalise(&descriptor.schema, descriptor.type_id, &mut served)?;
+    Ok((default_served(descriptor, served), found))
 }
 
 /// A canonical object in the served version as one in the storage version with its defaults.

@@ -145,10 +145,7 @@ fn changed(attempt: &Attempt, wanted: &ScaleChange, live: &Value) -> Result<Valu
     let manager = attempt.write.manager.as_str();
     let mut scale = match wanted {
         ScaleChange::Replace(body) => body.clone(),
-        ScaleChange::Patch(patch) => {
-            let (document, _) = change::patched(attempt, patch, &schema, type_id, live.clone())?;
-            document
-        }
+        ScaleChange::Patch(patch) => change::patched(attempt, patch, &schema, type_id, live.clone())?.object,
         ScaleChange::Apply(applied) => {
             let force = attempt.write.options.force.unwrap_or(false);
             let mut scale = managed::apply(&target, Some(live), applied, manager, force)?;

@@ -14,6 +14,7 @@ use crate::route::Route;
 use crate::server::{Server, StoreReader, new_uid, random_bits};
 use crate::warnings::Warnings;
 use admission::{Attributes, Notes, Operation};
+use codec::Empties;
 use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
 use resource::rules::{self, DeletePlan, Rules};
@@ -93,6 +94,8 @@ pub struct Attempt<'a> {
     pub(crate) old: Option<Stored>,
     pub(crate) now: Timestamp,
     notes: RefCell<Notes>,
+    /// The empty lists and maps that the client sent, for messages that show them.
+    empties: Empties,
 }
 
 /// Reads the object. 404 when it is missing and this write does not create it.
@@ -109,7 +112,7 @@ pub fn begin<'a>(server: &'a Server, write: &'a Write) -> Result<Attempt<'a>> {
             return Err(write.not_found());
         }
     }
-    Ok(Attempt { server, write, old, now: Timestamp::now(), notes: RefCell::default() })
+    Ok(Attempt { server, write, old, now: Timestamp::now(), notes: RefCell::default(), empties: Empties::default() })
 }
 
 impl Write {
@@ -192,9 +195,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// The object as the client wants it, with its fields' managers; nothing for a delete.
-    pub fn propose(self) -> Result<Proposed<'a>> {
+    pub fn propose(mut self) -> Result<Proposed<'a>> {
         self.check_uid()?;
-        let new = change::propose(&self)?;
+        let wanted = change::propose(&self)?;
+        let new = wanted.map(|wanted| {
+            self.empties = wanted.empties;
+            wanted.object
+        });
         Ok(Proposed { attempt: self, new })
     }
 
@@ -352,6 +359,27 @@ enum Plan {
     Delete(DeletePlan),
 }
 
+impl Attempt<'_> {
+    /// 422 with everything that is wrong. Upstream still has the empty lists and maps of the body here and shows them in its
+    /// messages, so what is refused is judged once more with them; where that would find something else, they are left out.
+    fn check(&self, object: &Value, validate: impl Fn(&Rules<'_>, &Value) -> Result<()>) -> Result<()> {
+        let refused = match self.with_rules(|rules| validate(rules, object)) {
+            Err(refused) if !self.empties.is_empty() && self.write.route.descriptor().convert.is_none() => refused,
+            other => return other,
+        };
+        let mut as_sent = object.clone();
+        self.empties.restore(&mut as_sent);
+        let findings = |status: &Status| {
+            let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+            causes.iter().map(|cause| (cause.field.clone(), cause.reason.clone())).collect::<Vec<_>>()
+        };
+        match self.with_rules(|rules| validate(rules, &as_sent)) {
+            Err(shown) if findings(&shown) == findings(&refused) => Err(shown),
+            _ => Err(refused),
+        }
+    }
+}
+
 /// After preparation.
 pub struct Prepared<'a> {
     attempt: Attempt<'a>,
@@ -366,12 +394,12 @@ impl<'a> Prepared<'a> {
         let (_, hooks) = attempt.write.strategy();
         match &mut plan {
             Plan::Create(object) => {
-                attempt.with_rules(|rules| rules::validate_create(rules, object))?;
+                attempt.check(object, rules::validate_create)?;
                 attempt.with_context(|ctx| hooks.warn(ctx, object, None, &mut warnings));
             }
             Plan::Update(object) => {
                 let old = attempt.old_value().unwrap_or(&Value::Null);
-                attempt.with_rules(|rules| rules::validate_update(rules, object, old))?;
+                attempt.check(object, |rules, object| rules::validate_update(rules, object, old))?;
                 attempt.with_context(|ctx| hooks.warn(ctx, object, Some(old), &mut warnings));
                 change::keep_managed_times(object, old);
             }

@@ -4,6 +4,7 @@ use super::read;
 use super::wire::{Backwards, Fields, Wire};
 use super::write::message;
 use crate::decode::{DecodeError, Decoded};
+use crate::empties::Empties;
 use meta::json::text_of;
 use meta::{Gvk, Str, Value};
 use schema::{Schema, TypeId};
@@ -70,7 +71,7 @@ pub fn decode_protobuf(schema: &Schema, ty: TypeId, body: &[u8]) -> Result<Decod
             value.set(name, Value::String(text));
         }
     }
-    Ok(Decoded { value, strict: Vec::new() })
+    Ok(Decoded { value, strict: Vec::new(), empties: Empties::default() })
 }
 
 /// Appends an object in its envelope, byte for byte as upstream stores and sends it.
