@@ -5,16 +5,20 @@
 mod builtin;
 mod copy;
 pub mod facts;
+pub mod layout;
 
 pub use builtin::builtin;
 
 use meta::{Gvk, Str, Value};
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 /// A set of types that refer to one another.
 #[derive(Debug, Default)]
 pub struct Schema {
     types: Vec<Type>,
+    /// By type; see [`Schema::layout`].
+    layouts: Vec<OnceLock<Box<layout::Layout>>>,
     by_name: HashMap<Str, TypeId>,
     by_gvk: HashMap<Gvk, TypeId>,
 }
@@ -173,6 +177,7 @@ impl Schema {
     pub fn with_capacity(types: usize) -> Schema {
         Schema {
             types: Vec::with_capacity(types),
+            layouts: Vec::with_capacity(types),
             by_name: HashMap::with_capacity(types),
             by_gvk: HashMap::with_capacity(types),
         }
@@ -187,6 +192,7 @@ impl Schema {
             self.by_gvk.insert(gvk.clone(), id);
         }
         self.types.push(ty);
+        self.layouts.push(OnceLock::new());
         id
     }
 
@@ -198,6 +204,7 @@ impl Schema {
         }
         if let Some(slot) = self.types.get_mut(id.0 as usize) {
             *slot = ty;
+            self.layouts[id.0 as usize] = OnceLock::new();
         }
     }
 

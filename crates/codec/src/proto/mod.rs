@@ -1,6 +1,7 @@
 //! Kubernetes' protobuf: messages as upstream's generated code writes them, in the `k8s\0` envelope.
 
 mod envelope;
+mod plain;
 mod read;
 mod stored;
 mod target;

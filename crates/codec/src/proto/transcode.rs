@@ -1,16 +1,18 @@
 //! Protobuf to JSON without a tree: what reads answer from stored bytes.
 //!
-//! JSON's field order is not protobuf's. Each struct's message is scanned once to find where its fields are, then the fields are
-//! written in their declared order from there.
+//! JSON's field order is not protobuf's. The fields of a message are noted first and put in the order in which the type declares
+//! them, which they mostly have already; then their values are written. Every member is written with a comma behind it, and the
+//! last comma becomes the closing bracket: nothing asks who is first.
 
+use super::plain::{self, Days};
 use super::read::{bytes_field, timestamp, varint_field};
-use super::target::{Target, Targets, nested_kind};
 use super::wire::{Fields, Malformed, Wire};
 use crate::base64;
 use meta::json::{DEPTH_MAX, text_of, write_escaped, write_float, write_int};
 use meta::time::format_duration;
 use meta::{Gvk, json};
-use schema::{Field, Presence, Schema, SchemaOther, Shape, Type, TypeId};
+use schema::layout::{FieldLayout, Form, Item, Layout, Meaning};
+use schema::{Presence, Schema, SchemaOther, TypeId};
 
 /// What an answer shows that is not in the object's message.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,282 +32,386 @@ pub fn transcode_json(
     shown: &Shown,
     out: &mut Vec<u8>,
 ) -> Result<(), String> {
-    let mut transcoder = Transcoder { schema, out, depth: 0 };
-    transcoder.object(schema.ty(ty), message, Some(shown), "").map_err(str::to_string)
+    let api_version = shown.gvk.map(Gvk::api_version);
+    let mut transcoder = Transcoder { schema, out, depth: 0, found: Vec::with_capacity(64), days: Days::default() };
+    let layout = schema.layout(ty);
+    let kind = shown.gvk.zip(api_version.as_deref()).map(|(gvk, api_version)| (gvk.kind.as_str(), api_version));
+    transcoder.whole(layout, message, kind, shown.resource_version).map_err(str::to_string)
 }
 
-/// Structs of more fields have no protobuf form.
-const FIELDS_MAX: usize = 64;
-
-/// Where a field's value is in its message: the value of a single field, or all from the first to behind the last of a repeated one.
+/// A field's value, or one of several.
 #[derive(Clone, Copy)]
-struct Span<'a> {
+struct Found<'a> {
+    /// In [`Layout::fields`].
+    index: u16,
     wire: Wire<'a>,
-    /// From the first occurrence's tag to the end of the message.
-    from: &'a [u8],
-    /// How much of `from` comes after the last occurrence.
-    behind: usize,
 }
 
-impl<'a> Span<'a> {
-    /// All occurrences, and what is between them.
-    fn run(&self) -> &'a [u8] {
-        self.from.get(..self.from.len().saturating_sub(self.behind)).unwrap_or(&[])
-    }
-}
-
-struct Transcoder<'s, 'o> {
-    schema: &'s Schema,
+struct Transcoder<'a, 'o> {
+    schema: &'a Schema,
     out: &'o mut Vec<u8>,
     depth: u32,
+    /// The fields of the messages that are being written, the innermost message's last.
+    found: Vec<Found<'a>>,
+    days: Days,
 }
 
-type Spans<'a> = [Option<Span<'a>>; FIELDS_MAX];
-
-fn scan<'a>(ty: &Type, inline: u32, message: &'a [u8], spans: &mut Spans<'a>) -> Result<(), Malformed> {
-    let mut fields = Fields::new(message);
-    let mut targets = Targets::new(ty, inline);
-    loop {
-        let before = fields.rest();
-        let Some((number, wire)) = fields.next()? else { return Ok(()) };
-        match targets.find(number) {
-            Target::Field(index, field) => {
-                let Some(slot) = spans.get_mut(index) else { continue };
-                let behind = fields.rest().len();
-                let from = match slot {
-                    // A field of an embed that comes twice begins anew.
-                    Some(span) if field.number == number && span.from.len() >= before.len() => span.from,
-                    _ => before,
-                };
-                *slot = Some(Span { wire, from, behind });
-            }
-            Target::Embed(inner) => scan(ty, inner, wire.bytes(), spans)?,
-            Target::Unknown => {}
-        }
-    }
-}
-
-impl Transcoder<'_, '_> {
-    fn text(&mut self, text: &[u8]) {
-        self.out.push(b'"');
-        if text.is_ascii() {
-            write_escaped(text, self.out);
-        } else {
-            write_escaped(text_of(text).as_bytes(), self.out);
-        }
-        self.out.push(b'"');
-    }
-
-    fn key(&mut self, name: &str, first: &mut bool) {
-        if !std::mem::take(first) {
-            self.out.push(b',');
-        }
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-    }
-
-    /// A struct. `top` is set for the whole object, `resource_version` for its metadata.
-    fn object(
+impl<'a> Transcoder<'a, '_> {
+    /// A whole object: with its kind and apiVersion where given, and with another resourceVersion in its metadata unless that is "".
+    fn whole(
         &mut self,
-        ty: &Type,
-        message: &[u8],
-        top: Option<&Shown>,
-        resource_version: &str,
+        layout: &'a Layout,
+        message: &'a [u8],
+        kind: Option<(&'a str, &'a str)>,
+        resource_version: &'a str,
     ) -> Result<(), Malformed> {
+        self.note(layout, message)?;
+        if let Some((kind, api_version)) = kind {
+            self.give(layout, b"\"kind\":", kind);
+            self.give(layout, b"\"apiVersion\":", api_version);
+        }
+        let mut metadata = None;
+        if !resource_version.is_empty()
+            && let Some(index) = layout.fields.iter().position(|field| &*field.key == b"\"metadata\":")
+        {
+            let index = index as u16;
+            if !self.found.iter().any(|found| found.index == index) {
+                self.found.push(Found { index, wire: Wire::Bytes(&[]) });
+            }
+            metadata = Some((index, resource_version));
+        }
+        self.put_in_order(0);
+        self.noted(layout, 0, metadata)
+    }
+
+    /// The metadata of a whole object with another resourceVersion.
+    fn metadata(&mut self, layout: &'a Layout, message: &'a [u8], resource_version: &'a str) -> Result<(), Malformed> {
+        let begin = self.found.len();
+        self.note(layout, message)?;
+        self.give(layout, b"\"resourceVersion\":", resource_version);
+        self.put_in_order(begin);
+        self.noted(layout, begin, None)
+    }
+
+    /// An object inside another one, which says its kind.
+    fn nested(&mut self, layout: &'a Layout, kind: (&'a str, &'a str), message: &'a [u8]) -> Result<(), Malformed> {
+        let begin = self.found.len();
+        self.note(layout, message)?;
+        self.give(layout, b"\"kind\":", kind.0);
+        self.give(layout, b"\"apiVersion\":", kind.1);
+        self.put_in_order(begin);
+        self.noted(layout, begin, None)
+    }
+
+    /// A struct.
+    fn object(&mut self, layout: &'a Layout, message: &'a [u8]) -> Result<(), Malformed> {
+        let begin = self.found.len();
+        if !self.note(layout, message)? {
+            self.put_in_order(begin);
+        }
+        self.noted(layout, begin, None)
+    }
+
+    /// Notes a text as the value of the field with a key, whatever the message says.
+    fn give(&mut self, layout: &Layout, key: &[u8], text: &'a str) {
+        if let Some(index) = layout.fields.iter().position(|field| &*field.key == key) {
+            self.found.push(Found { index: index as u16, wire: Wire::Bytes(text.as_bytes()) });
+        }
+    }
+
+    /// Values of the same field keep their order: those of lists count all, of others the last.
+    fn put_in_order(&mut self, begin: usize) {
+        if let Some(found) = self.found.get_mut(begin..) {
+            found.sort_by_key(|found| found.index);
+        }
+    }
+
+    /// Notes the fields of a message. Whether they are in declared order.
+    fn note(&mut self, layout: &Layout, message: &'a [u8]) -> Result<bool, Malformed> {
+        let mut last = 0;
+        self.note_in(layout, 0, message, &mut last)
+    }
+
+    fn note_in(&mut self, layout: &Layout, scope: usize, message: &'a [u8], last: &mut u16) -> Result<bool, Malformed> {
+        let mut in_order = true;
+        let mut fields = Fields::new(message);
+        while let Some((number, wire)) = fields.next()? {
+            match layout.meaning(scope, number) {
+                Meaning::Field(index) => {
+                    in_order &= *last <= index;
+                    *last = index;
+                    self.found.push(Found { index, wire });
+                }
+                Meaning::Embed(inner) => in_order &= self.note_in(layout, inner, wire.bytes(), last)?,
+                Meaning::Unknown => {}
+            }
+        }
+        Ok(in_order)
+    }
+
+    /// The struct whose fields were noted from `begin` on. `metadata` is the field whose resourceVersion is another.
+    fn noted(&mut self, layout: &'a Layout, begin: usize, metadata: Option<(u16, &'a str)>) -> Result<(), Malformed> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err("proto: message nested too deep");
         }
-        let mut spans: Spans = [None; FIELDS_MAX];
-        scan(ty, 0, message, &mut spans)?;
         self.out.push(b'{');
-        let mut first = true;
-        for (index, field) in ty.fields.iter().enumerate() {
-            let span = spans.get(index).copied().flatten();
-            match (top, field.name.as_str()) {
-                (Some(Shown { gvk: Some(gvk), .. }), "kind") => {
-                    self.key("kind", &mut first);
-                    self.text(gvk.kind.as_bytes());
-                }
-                (Some(Shown { gvk: Some(gvk), .. }), "apiVersion") => {
-                    self.key("apiVersion", &mut first);
-                    self.text(gvk.api_version().as_bytes());
-                }
-                (Some(shown), "metadata") if !shown.resource_version.is_empty() => {
-                    self.key("metadata", &mut first);
-                    let metadata = span.map_or(&[][..], |s| s.wire.bytes());
-                    match &field.shape {
-                        Shape::Object(id) => {
-                            self.object(self.schema.ty(*id), metadata, None, shown.resource_version)?;
-                        }
-                        _ => self.out.extend_from_slice(b"null"),
-                    }
-                }
-                (None, "resourceVersion") if !resource_version.is_empty() => {
-                    self.key("resourceVersion", &mut first);
-                    self.text(resource_version.as_bytes());
-                }
-                _ => self.member(field, span, &mut first)?,
+        let mut always = layout.always.iter().copied().peekable();
+        let (mut at, end) = (begin, self.found.len());
+        while let Some(Found { index, wire }) = self.found.get(at).copied().filter(|_| at < end) {
+            let (mut last, mut next) = (wire, at + 1);
+            while let Some(more) = self.found.get(next).filter(|more| next < end && more.index == index) {
+                last = more.wire;
+                next += 1;
             }
+            while let Some(unset) = always.next_if(|unset| *unset <= index) {
+                if unset < index {
+                    self.unset_member(layout, unset)?;
+                }
+            }
+            let Some(field) = layout.fields.get(usize::from(index)) else { break };
+            match (metadata, field.form) {
+                (Some((own, resource_version)), Form::One(Item::Object(id))) if own == index => {
+                    self.key(field);
+                    self.metadata(self.schema.layout(id), last.bytes(), resource_version)?;
+                    self.out.push(b',');
+                }
+                _ => self.member(field, at..next, last)?,
+            }
+            at = next;
         }
-        self.out.push(b'}');
+        for unset in always {
+            self.unset_member(layout, unset)?;
+        }
+        self.close(b'}');
+        self.found.truncate(begin);
         self.depth -= 1;
         Ok(())
     }
 
-    /// A field by its presence rule, its key included.
-    fn member(&mut self, field: &Field, span: Option<Span>, first: &mut bool) -> Result<(), Malformed> {
-        let Some(span) = span else {
-            if matches!(field.presence, Presence::Always | Presence::Nullable) {
-                self.key(&field.name, first);
-                return self.unset(field);
-            }
-            return Ok(());
-        };
-        let before = (self.out.len(), *first);
-        self.key(&field.name, first);
+    /// The comma behind the last member becomes the closing bracket.
+    #[inline]
+    fn close(&mut self, bracket: u8) {
+        match self.out.last_mut() {
+            Some(comma) if *comma == b',' => *comma = bracket,
+            _ => self.out.push(bracket),
+        }
+    }
+
+    #[inline]
+    fn key(&mut self, field: &FieldLayout) {
+        if field.short_key_len == 0 {
+            return self.out.extend_from_slice(&field.key);
+        }
+        // A copy of a known length is a few instructions, one of a short unknown length a call.
+        let end = self.out.len() + usize::from(field.short_key_len);
+        self.out.extend_from_slice(&field.short_key);
+        self.out.truncate(end);
+    }
+
+    /// A field by its presence rule, with its key and a comma; `values` are the places of its values.
+    #[inline]
+    fn member(&mut self, field: &FieldLayout, values: std::ops::Range<usize>, last: Wire<'a>) -> Result<(), Malformed> {
+        let before = self.out.len();
+        self.key(field);
         let start = self.out.len();
-        match &field.shape {
-            Shape::List(item) if field.wrapped => self.list(field, item, 1, span.wire.bytes())?,
-            Shape::List(item) => self.list(field, item, field.number, span.run())?,
-            Shape::Map(item) => self.map(field, item, span.run())?,
-            shape => self.single(field, shape, span.wire)?,
+        match field.form {
+            Form::One(item) => self.single(item, last)?,
+            Form::List(item) => {
+                self.out.push(b'[');
+                for at in values {
+                    let Some(found) = self.found.get(at).copied() else { break };
+                    self.item(field, item, found.wire)?;
+                }
+                self.close(b']');
+            }
+            Form::Wrapped(item) => self.items(field, item, 1, last.bytes())?,
+            Form::Map(_) | Form::MapOfLists(_) => self.map(field, values)?,
         }
         if field.presence == Presence::OmitEmpty && self.is_zero(field, start)? {
-            self.out.truncate(before.0);
-            *first = before.1;
+            self.out.truncate(before);
+        } else {
+            self.out.push(b',');
         }
         Ok(())
     }
 
     /// Whether what was written from `start` on is a zero value, which omitempty leaves out.
-    fn is_zero(&mut self, field: &Field, start: usize) -> Result<bool, Malformed> {
-        let written = self.out.get(start..).unwrap_or(&[]);
-        Ok(match &field.shape {
-            Shape::IntOrString => false,
-            Shape::Object(id) => {
+    #[inline]
+    fn is_zero(&mut self, field: &FieldLayout, start: usize) -> Result<bool, Malformed> {
+        Ok(match field.form {
+            Form::One(Item::IntOrString) => false,
+            Form::One(Item::Object(id)) => {
                 // Only omitzero structs: zero when they read as one that has no bytes.
                 let end = self.out.len();
-                self.object(self.schema.ty(*id), &[], None, "")?;
+                self.object(self.schema.layout(id), &[])?;
                 let zero = self.out.split_off(end);
                 self.out.get(start..) == Some(zero.as_slice())
             }
-            _ => matches!(written, b"\"\"" | b"0" | b"false" | b"null" | b"[]" | b"{}"),
+            _ => {
+                let written = self.out.get(start..).unwrap_or(&[]);
+                matches!(written, b"\"\"" | b"0" | b"false" | b"null" | b"[]" | b"{}")
+            }
         })
     }
 
-    /// The zero value of a field that is always written.
-    fn unset(&mut self, field: &Field) -> Result<(), Malformed> {
-        let text: &[u8] = match (&field.shape, field.presence) {
-            (_, Presence::Nullable) => b"null",
-            (Shape::Object(id), _) => return self.object(self.schema.ty(*id), &[], None, ""),
-            (Shape::Bool, _) => b"false",
-            (Shape::Int32 | Shape::Int64 | Shape::Float64 | Shape::IntOrString, _) => b"0",
-            (Shape::String, _) => b"\"\"",
-            (Shape::Duration, _) => b"\"0s\"",
-            (Shape::Quantity, _) => b"\"0\"",
+    fn unset_member(&mut self, layout: &'a Layout, index: u16) -> Result<(), Malformed> {
+        let Some(field) = layout.fields.get(usize::from(index)) else { return Ok(()) };
+        self.key(field);
+        match (field.form, field.presence) {
+            (Form::One(item), Presence::Always) => self.zero(item)?,
+            _ => self.out.extend_from_slice(b"null"),
+        }
+        self.out.push(b',');
+        Ok(())
+    }
+
+    /// The zero value of what is always written.
+    fn zero(&mut self, item: Item) -> Result<(), Malformed> {
+        let text: &[u8] = match item {
+            Item::Object(id) => return self.object(self.schema.layout(id), &[]),
+            Item::Bool => b"false",
+            Item::Int32 | Item::Int64 | Item::Float64 | Item::IntOrString => b"0",
+            Item::String => b"\"\"",
+            Item::Duration => b"\"0s\"",
+            Item::Quantity => b"\"0\"",
             _ => b"null",
         };
         self.out.extend_from_slice(text);
         Ok(())
     }
 
-    /// The occurrences of `number` in `run`; the fields between and behind them are others'.
-    fn list(&mut self, field: &Field, item: &Shape, number: u32, run: &[u8]) -> Result<(), Malformed> {
+    /// The list of all that has `number` in a message.
+    fn items(&mut self, field: &FieldLayout, item: Item, number: u32, message: &'a [u8]) -> Result<(), Malformed> {
         self.out.push(b'[');
-        let mut first = true;
-        let mut fields = Fields::new(run);
+        let mut fields = Fields::new(message);
         while let Some((found, wire)) = fields.next()? {
             if found == number {
-                if !std::mem::take(&mut first) {
-                    self.out.push(b',');
-                }
-                self.single(field, item, wire)?;
+                self.item(field, item, wire)?;
             }
         }
-        self.out.push(b']');
+        self.close(b']');
         Ok(())
     }
 
-    fn map(&mut self, field: &Field, item: &Shape, run: &[u8]) -> Result<(), Malformed> {
-        let mut entries: Vec<(&[u8], Option<Wire>)> = Vec::new();
-        let mut fields = Fields::new(run);
-        while let Some((found, wire)) = fields.next()? {
-            if found == field.number {
-                entries.push(map_entry(wire.bytes())?);
+    /// A list's item and a comma.
+    #[inline]
+    fn item(&mut self, field: &FieldLayout, item: Item, wire: Wire<'a>) -> Result<(), Malformed> {
+        match (item, wire) {
+            (Item::Object(id), Wire::Bytes(message)) => {
+                let layout = self.schema.layout(id);
+                match &layout.kind {
+                    // Messages do not hold it; upstream's defaults put it back on every read (a StatefulSet's claims).
+                    Some((kind, api_version)) if !field.is_items => {
+                        self.nested(layout, (kind, api_version), message)?
+                    }
+                    _ => self.object(layout, message)?,
+                }
             }
+            _ => self.single(item, wire)?,
         }
-        if !entries.windows(2).all(|w| w[0].0 < w[1].0) {
-            entries.sort_by(|a, b| a.0.cmp(b.0));
-            entries.reverse(); // of equal keys the last one stays
-            entries.dedup_by(|a, b| a.0 == b.0);
-            entries.reverse();
-        }
+        self.out.push(b',');
+        Ok(())
+    }
+
+    fn map(&mut self, field: &FieldLayout, values: std::ops::Range<usize>) -> Result<(), Malformed> {
+        let begin = self.out.len();
         self.out.push(b'{');
-        for (i, (key, value)) in entries.into_iter().enumerate() {
-            if i > 0 {
-                self.out.push(b',');
+        let mut before: Option<&[u8]> = None;
+        for at in values.clone() {
+            let Some(found) = self.found.get(at).copied() else { break };
+            let (key, value) = map_entry(found.wire.bytes())?;
+            if before.is_some_and(|before| before >= key) {
+                self.out.truncate(begin);
+                return self.unordered_map(field, values);
             }
-            self.text(key);
-            self.out.push(b':');
-            match (item, value) {
-                (Shape::List(item), wire) => self.list(field, item, 1, wire.map_or(&[][..], Wire::bytes))?,
-                (item, Some(wire)) => self.single(field, item, wire)?,
-                (item, None) => {
-                    let zero = Field { shape: item.clone(), presence: Presence::Always, ..Field::default() };
-                    self.unset(&zero)?;
-                }
-            }
+            before = Some(key);
+            self.entry(field, key, value)?;
         }
-        self.out.push(b'}');
+        self.close(b'}');
         Ok(())
     }
 
-    fn single(&mut self, field: &Field, shape: &Shape, wire: Wire) -> Result<(), Malformed> {
-        match (shape, wire) {
-            (Shape::Bool, Wire::Varint(n)) => self.out.extend_from_slice(if n != 0 { b"true" } else { b"false" }),
-            (Shape::Int32, Wire::Varint(n)) => write_int(i64::from(n as i32), self.out),
-            (Shape::Int64, Wire::Varint(n)) => write_int(n as i64, self.out),
-            (Shape::Float64, Wire::Fixed64(n)) => write_float(f64::from_bits(n), self.out),
-            (Shape::String, Wire::Bytes(bytes)) => self.text(bytes),
-            (Shape::Bytes, Wire::Bytes(bytes)) => {
+    /// A map whose keys did not come in order. Of equal keys the last one counts.
+    #[cold]
+    fn unordered_map(&mut self, field: &FieldLayout, values: std::ops::Range<usize>) -> Result<(), Malformed> {
+        let found = self.found.get(values).unwrap_or(&[]);
+        let mut entries = found.iter().map(|found| map_entry(found.wire.bytes())).collect::<Result<Vec<_>, _>>()?;
+        entries.reverse();
+        entries.sort_by(|a, b| a.0.cmp(b.0));
+        entries.dedup_by(|a, b| a.0 == b.0);
+        self.out.push(b'{');
+        for (key, value) in entries {
+            self.entry(field, key, value)?;
+        }
+        self.close(b'}');
+        Ok(())
+    }
+
+    /// A map's entry and a comma.
+    fn entry(&mut self, field: &FieldLayout, key: &[u8], value: Option<Wire<'a>>) -> Result<(), Malformed> {
+        self.text(key);
+        self.out.push(b':');
+        match (field.form, value) {
+            (Form::MapOfLists(item), value) => self.items(field, item, 1, value.map_or(&[][..], Wire::bytes))?,
+            (Form::Map(item), Some(wire)) => self.single(item, wire)?,
+            (Form::Map(item), None) => self.zero(item)?,
+            _ => {}
+        }
+        self.out.push(b',');
+        Ok(())
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) {
+        self.out.push(b'"');
+        if plain::is_plain(text) {
+            self.out.extend_from_slice(text);
+        } else {
+            write_escaped(text_of(text).as_bytes(), self.out);
+        }
+        self.out.push(b'"');
+    }
+
+    #[inline]
+    fn single(&mut self, item: Item, wire: Wire<'a>) -> Result<(), Malformed> {
+        match (item, wire) {
+            (Item::String, Wire::Bytes(bytes)) => self.text(bytes),
+            (Item::Object(id), Wire::Bytes(message)) => self.object(self.schema.layout(id), message)?,
+            (Item::Bool, Wire::Varint(n)) => self.out.extend_from_slice(if n != 0 { b"true" } else { b"false" }),
+            (Item::Int32, Wire::Varint(n)) => write_int(i64::from(n as i32), self.out),
+            (Item::Int64, Wire::Varint(n)) => write_int(n as i64, self.out),
+            (Item::Float64, Wire::Fixed64(n)) => write_float(f64::from_bits(n), self.out),
+            (Item::Bytes, Wire::Bytes(bytes)) => {
                 self.out.push(b'"');
                 base64::encode(bytes, self.out);
                 self.out.push(b'"');
             }
-            (_, Wire::Bytes(bytes)) => self.compound(field, shape, bytes)?,
+            (_, Wire::Bytes(bytes)) => self.compound(item, bytes)?,
             _ => return Err("proto: wrong wireType"),
         }
         Ok(())
     }
 
-    fn compound(&mut self, field: &Field, shape: &Shape, bytes: &[u8]) -> Result<(), Malformed> {
-        match shape {
-            Shape::Object(id) => {
-                let ty = self.schema.ty(*id);
-                let nested = nested_kind(field, ty).map(|gvk| Shown { gvk: Some(gvk), resource_version: "" });
-                self.object(ty, bytes, nested.as_ref(), "")?;
-            }
-            Shape::Time | Shape::MicroTime => match timestamp(bytes)? {
+    fn compound(&mut self, item: Item, bytes: &'a [u8]) -> Result<(), Malformed> {
+        match item {
+            Item::Time | Item::MicroTime => match timestamp(bytes)? {
                 None => self.out.extend_from_slice(b"null"),
-                Some(at) if *shape == Shape::Time => self.text(at.to_rfc3339().as_bytes()),
+                Some(at) if item == Item::Time => self.days.write(at, self.out),
                 Some(at) => self.text(at.to_rfc3339_micro().as_bytes()),
             },
-            Shape::Duration => {
+            Item::Duration => {
                 let nanos = varint_field(bytes, 1)?.unwrap_or(0);
                 self.text(format_duration(nanos as i64).as_bytes());
             }
-            Shape::Quantity => {
+            Item::Quantity => {
                 let text = bytes_field(bytes, 1)?.unwrap_or(b"");
                 self.text(if text.is_empty() { b"0" } else { text });
             }
-            Shape::IntOrString if varint_field(bytes, 1)? == Some(1) => {
-                self.text(bytes_field(bytes, 3)?.unwrap_or(b""))
-            }
-            Shape::IntOrString => write_int(i64::from(varint_field(bytes, 2)?.unwrap_or(0) as i32), self.out),
-            Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any => self.raw(bytes_field(bytes, 1)?),
-            Shape::SchemaOr { object, other } => self.schema_or(field, *object, *other, bytes)?,
+            Item::IntOrString if varint_field(bytes, 1)? == Some(1) => self.text(bytes_field(bytes, 3)?.unwrap_or(b"")),
+            Item::IntOrString => write_int(i64::from(varint_field(bytes, 2)?.unwrap_or(0) as i32), self.out),
+            Item::Raw => self.raw(bytes_field(bytes, 1)?),
+            Item::SchemaOr(object, other) => self.schema_or(object, other, bytes)?,
             _ => return Err("proto: a list of lists"),
         }
         Ok(())
@@ -315,7 +421,10 @@ impl Transcoder<'_, '_> {
     fn raw(&mut self, raw: Option<&[u8]>) {
         let before = self.out.len();
         let raw = raw.unwrap_or(b"");
-        let plain = !raw.iter().any(|b| matches!(b, b'<' | b'>' | b'&' | 0x80..));
+        let plain = plain::is_unescaped(raw);
+        if plain && plain::is_tree_of_keys(raw) {
+            return self.out.extend_from_slice(raw);
+        }
         let mut lexer = std::str::from_utf8(raw).ok().map(json::Lexer::new);
         let whole = lexer.as_mut().is_some_and(|l| l.skip().is_ok() && l.end().is_ok());
         match (whole, plain) {
@@ -331,14 +440,23 @@ impl Transcoder<'_, '_> {
         }
     }
 
-    fn schema_or(&mut self, field: &Field, object: TypeId, other: SchemaOther, bytes: &[u8]) -> Result<(), Malformed> {
+    fn schema_or(&mut self, object: TypeId, other: SchemaOther, bytes: &'a [u8]) -> Result<(), Malformed> {
         let single = if other == SchemaOther::Bool { 2 } else { 1 };
-        let item = if other == SchemaOther::StringArray { Shape::String } else { Shape::Object(object) };
         if other != SchemaOther::Bool && bytes_field(bytes, 2)?.is_some() {
-            return self.list(field, &item, 2, bytes);
+            let item = if other == SchemaOther::StringArray { Item::String } else { Item::Object(object) };
+            self.out.push(b'[');
+            let mut fields = Fields::new(bytes);
+            while let Some((found, wire)) = fields.next()? {
+                if found == 2 {
+                    self.single(item, wire)?;
+                    self.out.push(b',');
+                }
+            }
+            self.close(b']');
+            return Ok(());
         }
         match bytes_field(bytes, single)? {
-            Some(message) => self.object(self.schema.ty(object), message, None, ""),
+            Some(message) => self.object(self.schema.layout(object), message),
             None => {
                 let allows = varint_field(bytes, 1)?.unwrap_or(0) != 0;
                 self.out.extend_from_slice(match (other, allows) {
@@ -353,6 +471,7 @@ impl Transcoder<'_, '_> {
 }
 
 /// Key and value of a map's entry.
+#[inline]
 fn map_entry(bytes: &[u8]) -> Result<(&[u8], Option<Wire<'_>>), Malformed> {
     let (mut key, mut value) = (&[][..], None);
     let mut fields = Fields::new(bytes);

@@ -52,13 +52,23 @@ impl<'a> Fields<'a> {
         self.bytes
     }
 
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, Malformed> {
-        if let Some((&byte, rest)) = self.bytes.split_first()
-            && byte < 0x80
-        {
-            self.bytes = rest;
-            return Ok(u64::from(byte));
+        match self.bytes {
+            [a @ 0..0x80, rest @ ..] => {
+                self.bytes = rest;
+                Ok(u64::from(*a))
+            }
+            [a, b @ 0..0x80, rest @ ..] => {
+                self.bytes = rest;
+                Ok(u64::from(a & 0x7f) | u64::from(*b) << 7)
+            }
+            _ => self.long_varint(),
         }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut n = 0_u64;
         for shift in (0..64).step_by(7) {
             let (&byte, rest) = self.bytes.split_first().ok_or(EOF)?;
@@ -71,6 +81,7 @@ impl<'a> Fields<'a> {
         Err(OVERFLOW)
     }
 
+    #[inline(always)]
     fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.bytes.split_at_checked(count).ok_or(EOF)?;
         self.bytes = rest;
@@ -78,7 +89,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field's number and value; `None` at the end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Wire<'a>)>, Malformed> {
         if self.bytes.is_empty() {
             return Ok(None);
