@@ -1,7 +1,7 @@
 //! The log of transactions: segments of frames, written by one thread.
 
 use super::files::{File, Files};
-use super::frame::{self, FILE_HEADER_BYTES, FileHeader, FileKind};
+use super::frame::{self, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, FileKind};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,6 +76,32 @@ impl Log {
         self.offset += batch.len() as u64;
         self.next_sequence += 1;
         self.last_revision = last_revision;
+        Ok(())
+    }
+
+    /// Makes what a start found at the end of the log certain. What follows the last whole frame was never acknowledged.
+    /// The last frame may be whole in memory only: when its sync failed, later ones do not write it. So it is written
+    /// again.
+    pub(crate) fn settle(&mut self, last_frame_bytes: usize) -> io::Result<()> {
+        self.file.truncate(self.offset)?;
+        let mut last = vec![0; last_frame_bytes];
+        let at = self.offset - last.len() as u64;
+        self.file.read_at(&mut last, at)?;
+        self.file.write_at(&last, at)?;
+        self.file.sync()?;
+        if last.len() == FRAME_HEADER_BYTES { Ok(()) } else { self.mark_whole() }
+    }
+
+    /// Writes an empty frame: what is before it was acknowledged, so that damage there is not taken for a write that a
+    /// crash interrupted.
+    pub(crate) fn mark_whole(&mut self) -> io::Result<()> {
+        let mut mark = Vec::new();
+        frame::begin(&mut mark);
+        frame::seal(&mut mark, 0, self.store_id, self.next_sequence);
+        self.file.write_at(&mark, self.offset)?;
+        self.file.sync()?;
+        self.offset += mark.len() as u64;
+        self.next_sequence += 1;
         Ok(())
     }
 

@@ -6,6 +6,8 @@
 
 mod checkpoint;
 #[cfg(test)]
+pub(crate) mod disk;
+#[cfg(test)]
 mod faults;
 mod files;
 mod frame;
@@ -116,12 +118,21 @@ pub(crate) fn checkpoint(core: &Core, plan: &LogPlan, revision: u64) -> io::Resu
     for old in plan.files.list()?.iter().filter(|old| old.starts_with("checkpoint-") && **old < name) {
         plan.files.remove(old)?;
     }
-    let mut closed = plan.segments.closed.lock().unwrap_or_else(PoisonError::into_inner);
-    while closed.first().is_some_and(|segment| segment.last_revision <= state.oldest) {
-        plan.files.remove(&closed.remove(0).name)?;
+    // The lock is not held while files are removed: the log waits for it when it begins a new one.
+    let closed = || plan.segments.closed.lock().unwrap_or_else(PoisonError::into_inner);
+    let removable =
+        closed().iter().take_while(|segment| segment.last_revision <= state.oldest).cloned().collect::<Vec<_>>();
+    for segment in removable {
+        match plan.files.remove(&segment.name) {
+            // Removed before, when it could not be made durable.
+            Err(err) if err.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+        // One after the other: a log with a hole in it would be refused.
+        plan.files.sync()?;
+        closed().remove(0);
     }
-    drop(closed);
-    plan.files.sync()
+    Ok(())
 }
 
 /// Makes a store out of a backup, in a directory without one. Revisions continue `revisions_skipped` after the
@@ -210,31 +221,63 @@ fn core_of(recovered: Recovered, resources: BTreeMap<Str, Resource>, options: Op
 const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// The log thread: group commit.
-fn write_batches(core: &Core, mut log: Log) {
-    let mut buffer = Vec::new();
+fn write_batches(core: &Core, log: Log) {
+    let _guard = FailedByPanic(core);
+    let mut writer = Writer { log, buffer: Vec::new() };
     loop {
         let mut head = core.lock_head();
         while head.batch.is_empty() {
             if core.is_closing() {
+                drop(head);
+                writer.close();
                 return;
             }
             head = core.work.wait(head).unwrap_or_else(PoisonError::into_inner);
         }
+        drop(head);
+        if writer.write_batch(core).is_err() {
+            return;
+        }
+    }
+}
+
+/// Without the log's thread nothing would ever be answered.
+struct FailedByPanic<'a>(&'a Core);
+
+impl Drop for FailedByPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(&"the thread that writes the log panicked".into());
+        }
+    }
+}
+
+/// What the log's thread does.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    log: Log,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    /// Writes what has gathered, publishes it and tells those who wait. After an error nothing can be written any more.
+    pub(crate) fn write_batch(&mut self, core: &Core) -> Result<(), Arc<str>> {
+        let mut head = core.lock_head();
         let waiters = std::mem::take(&mut head.waiters);
         let unpublished = head.take_unpublished();
-        buffer.clear();
-        std::mem::swap(&mut buffer, &mut head.batch);
+        self.buffer.clear();
+        std::mem::swap(&mut self.buffer, &mut head.batch);
         drop(head);
-        let outcome = match log.append(&mut buffer, unpublished.revision) {
+        let outcome = match self.log.append(&mut self.buffer, unpublished.revision) {
             Ok(()) => {
                 core.publish(unpublished);
-                if log.wants_next() {
+                if self.log.wants_next() {
                     core.chores.notify_one();
                 }
                 Ok(())
             }
             Err(err) => {
-                let why: Arc<str> = format!("writing {} failed: {err}", log.name).into();
+                let why: Arc<str> = format!("writing {} failed: {err}", self.log.name).into();
                 core.fail(&why);
                 Err(why)
             }
@@ -243,11 +286,14 @@ fn write_batches(core: &Core, mut log: Log) {
             // A waiter that went away does not mind.
             let _ = waiter.send(outcome.clone());
         }
-        if outcome.is_err() {
-            return;
-        }
         core.drained.notify_all();
         // A batch of one huge transaction must not stay for ever.
-        buffer.shrink_to(BATCH_BYTES_KEPT);
+        self.buffer.shrink_to(BATCH_BYTES_KEPT);
+        outcome
+    }
+
+    /// Says that everything was written. When that fails the next start only knows less of damage.
+    fn close(&mut self) {
+        let _ = self.log.mark_whole();
     }
 }

@@ -59,6 +59,8 @@ impl Recovery<'_> {
         {
             return Err(refuse(&log.name, "ends before the checkpoint was made: log files are missing"));
         }
+        // The process before this one may have ended between giving files their names and making those durable.
+        self.files.sync()?;
         // Left over when the process ended between a new checkpoint and the removal of the old one.
         for name in checkpoints {
             self.files.remove(&name)?;
@@ -120,7 +122,7 @@ impl Recovery<'_> {
             return Ok(log);
         }
         let segments = Arc::<Segments>::default();
-        let mut end = (0, 0);
+        let mut end = End::default();
         let waves = std::thread::available_parallelism().map_or(1, usize::from).min(8);
         for (wave_at, wave) in opened.chunks(waves).enumerate() {
             let read = in_parallel(wave.len(), |at| {
@@ -129,15 +131,15 @@ impl Recovery<'_> {
                 segment.read(store_id, last, |stored| self.object(stored, &state.encodings))
             })?;
             for (segment, contents) in wave.iter().zip(read) {
-                if end.0 != 0 && segment.first != end.0 {
+                if end.next_sequence != 0 && segment.first != end.next_sequence {
                     return Err(refuse(&segment.name, "does not continue the log before it"));
                 }
                 for transaction in contents.transactions {
                     state.replay(transaction, self.log_bytes_max).map_err(|why| refuse(&segment.name, why))?;
                 }
-                end = (contents.next_sequence, contents.end);
+                end = contents.end;
                 let name = segment.name.clone();
-                let closed = Closed { name, last_revision: state.revision, bytes: contents.end };
+                let closed = Closed { name, last_revision: state.revision, bytes: end.end };
                 segments.closed.lock().unwrap_or_else(PoisonError::into_inner).push(closed);
             }
         }
@@ -145,20 +147,11 @@ impl Recovery<'_> {
         let Some(last) = opened.pop() else { return Err(refuse("log", "is gone")) };
         let (files, segment_bytes) = (self.files.clone(), self.segment_bytes);
         let (name, file, last_revision) = (last.name, last.file, state.revision);
-        // What follows the last whole frame was never acknowledged.
-        file.truncate(end.1)?;
-        file.sync()?;
-        Ok(Log {
-            files,
-            segments,
-            store_id,
-            segment_bytes,
-            name,
-            file,
-            offset: end.1,
-            next_sequence: end.0,
-            last_revision,
-        })
+        let (offset, next_sequence) = (end.end, end.next_sequence);
+        let mut log =
+            Log { files, segments, store_id, segment_bytes, name, file, offset, next_sequence, last_revision };
+        log.settle(end.last_frame_bytes)?;
+        Ok(log)
     }
 }
 
@@ -264,10 +257,18 @@ struct Segment {
 
 struct Contents {
     transactions: Vec<Decoded>,
+    end: End,
+}
+
+/// How a segment ends.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
     /// The sequence that the next frame has.
     next_sequence: u64,
     /// Where the next frame goes.
     end: u64,
+    /// 0 when there is none.
+    last_frame_bytes: usize,
 }
 
 impl Segment {
@@ -278,6 +279,7 @@ impl Segment {
         let count = self.file.read_at(&mut bytes, 0)?;
         bytes.truncate(count);
         let (mut at, mut next_sequence, mut transactions) = (FILE_HEADER_BYTES, self.first, Vec::new());
+        let mut last_frame_bytes = 0;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             match frame::find(rest, store_id) {
@@ -289,6 +291,7 @@ impl Segment {
                         transactions.push(decode(transaction, &object));
                     }
                     at += bytes;
+                    last_frame_bytes = bytes;
                     next_sequence += 1;
                 }
                 Found::Nothing | Found::Broken | Found::Frame { .. } => {
@@ -296,7 +299,7 @@ impl Segment {
                     if later.is_some() || (!last && frame::find(rest, store_id) == Found::Broken) {
                         return Err(refuse(&self.name, &format!("is damaged at byte {at}, before data that is whole")));
                     }
-                    return Ok(Contents { transactions, next_sequence, end: at as u64 });
+                    return Ok(Contents { transactions, end: End { next_sequence, end: at as u64, last_frame_bytes } });
                 }
             }
         }
