@@ -1,13 +1,12 @@
 //! Calls, with failover.
 
-use crate::endpoint::{Endpoint, Tls, TlsClient};
-use crate::error::{Code, Error};
-use crate::grpc::{Answers, Connection, framed};
+use crate::endpoint::{Endpoint, Io, Tls, TlsClient};
+use crate::error::Error;
 use crate::messages::{
     RangeRequest, RangeResponse, TxnRequest, TxnResponse, WatchRequest, WatchResponse, read_number, read_version,
 };
-use crate::wire::{Malformed, Writer};
 use bytes::Bytes;
+use grpc::{Answers, Code, Connection, Malformed, Settings, Writer, framed};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +17,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one member may take for a call that another may answer as well.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+/// etcd closes connections that are asked more often than every 5 s.
+const PING_PERIOD: Duration = Duration::from_secs(6);
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
+/// A member that has lost its leader ends streams instead of keeping them waiting.
+const HEADERS: &[(&str, &str)] = &[("hasleader", "true")];
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
@@ -148,8 +152,8 @@ impl Shared {
     }
 
     async fn connect(&self, at: usize) -> Result<Connection, Error> {
-        let endpoint = self.endpoint(at).ok_or_else(|| Error::unreachable("no endpoint"))?;
-        let opened = Connection::open(endpoint, self.tls.as_ref()).await;
+        let endpoint = self.endpoint(at).ok_or_else(|| grpc::Error::unreachable("no endpoint"))?;
+        let opened = open(endpoint, self.tls.as_ref()).await;
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = opened.as_ref().err().cloned();
         opened
     }
@@ -192,7 +196,7 @@ impl Shared {
             }
         };
         let answered = timeout_at(deadline, connection.call(path, message)).await;
-        let answered = answered.unwrap_or_else(|_| Err(Error::timed_out(true)));
+        let answered = answered.map_or_else(|_| Err(Error::timed_out(true)), |answered| answered.map_err(Error::from));
         if let Err(error) = &answered
             && matches!(error.code, Code::Unavailable | Code::DeadlineExceeded)
         {
@@ -200,6 +204,15 @@ impl Shared {
         }
         answered
     }
+}
+
+async fn open(endpoint: &Endpoint, tls: Option<&TlsClient>) -> Result<Connection, Error> {
+    let io = Io::connect(endpoint, tls).await.map_err(|why| {
+        grpc::Error::unreachable(format!("transport: Error while dialing: dial tcp {}: {why}", endpoint.authority))
+    })?;
+    let settings =
+        Settings { base: endpoint.base(), headers: HEADERS, ping_period: PING_PERIOD, ping_timeout: PING_TIMEOUT };
+    Ok(Connection::begin(io, settings).await?)
 }
 
 /// A watch in progress.
@@ -215,7 +228,8 @@ pub struct Watcher {
 impl Watcher {
     /// The next message. Cancelling the future loses nothing.
     pub async fn next(&mut self) -> Result<WatchResponse, Error> {
-        let message = self.answers.next().await?.ok_or_else(|| Error::interrupted("the watch's stream has ended"))?;
+        let message =
+            self.answers.next().await?.ok_or_else(|| grpc::Error::interrupted("the watch's stream has ended"))?;
         WatchResponse::read(message).map_err(malformed("WatchResponse"))
     }
 

@@ -1,35 +1,6 @@
 //! What can go wrong with a call.
 
-/// The codes of gRPC that mean something to a store; others are [`Code::Other`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    InvalidArgument,
-    DeadlineExceeded,
-    NotFound,
-    PermissionDenied,
-    ResourceExhausted,
-    FailedPrecondition,
-    OutOfRange,
-    Unavailable,
-    Other(u32),
-}
-
-const CODES: &[(u32, Code, &str)] = &[
-    (3, Code::InvalidArgument, "InvalidArgument"),
-    (4, Code::DeadlineExceeded, "DeadlineExceeded"),
-    (5, Code::NotFound, "NotFound"),
-    (7, Code::PermissionDenied, "PermissionDenied"),
-    (8, Code::ResourceExhausted, "ResourceExhausted"),
-    (9, Code::FailedPrecondition, "FailedPrecondition"),
-    (11, Code::OutOfRange, "OutOfRange"),
-    (14, Code::Unavailable, "Unavailable"),
-];
-
-impl Code {
-    pub(crate) fn of(number: u32) -> Code {
-        CODES.iter().find(|(known, ..)| *known == number).map_or(Code::Other(number), |(_, code, _)| *code)
-    }
-}
+use grpc::Code;
 
 /// A call failed. `Display` is what kube-apiserver shows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,23 +12,13 @@ pub struct Error {
 }
 
 impl Error {
-    /// Before anything was sent.
-    pub(crate) fn unreachable(why: impl std::fmt::Display) -> Error {
-        Error { code: Code::Unavailable, message: format!("connection error: desc = \"{why}\""), sent: false }
-    }
-
-    /// On the way: it is not known whether etcd has seen the request.
-    pub(crate) fn interrupted(why: impl std::fmt::Display) -> Error {
-        Error { code: Code::Unavailable, message: why.to_string(), sent: true }
-    }
-
     pub(crate) fn timed_out(sent: bool) -> Error {
-        Error { code: Code::DeadlineExceeded, message: "context deadline exceeded".into(), sent }
+        grpc::Error::timed_out(sent).into()
     }
 
     /// The answer is not what the protocol says.
     pub(crate) fn malformed(what: &str) -> Error {
-        Error { code: Code::Other(13), message: format!("malformed {what} from etcd"), sent: true }
+        grpc::Error::malformed(&format!("{what} from etcd")).into()
     }
 
     /// The revision that was asked for is compacted.
@@ -82,10 +43,14 @@ impl std::fmt::Display for Error {
         if self.message.starts_with("etcdserver:") || self.code == Code::DeadlineExceeded {
             return f.write_str(&self.message);
         }
-        match (CODES.iter().find(|(_, code, _)| *code == self.code), self.code) {
-            (Some((_, _, name)), _) => write!(f, "rpc error: code = {name} desc = {}", self.message),
-            (None, code) => write!(f, "rpc error: code = {code:?} desc = {}", self.message),
-        }
+        grpc::Error { code: self.code, message: self.message.clone(), sent: self.sent }.fmt(f)
+    }
+}
+
+impl From<grpc::Error> for Error {
+    fn from(error: grpc::Error) -> Error {
+        let grpc::Error { code, message, sent } = error;
+        Error { code, message, sent }
     }
 }
 

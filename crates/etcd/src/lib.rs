@@ -6,13 +6,12 @@
 mod client;
 mod endpoint;
 mod error;
-mod grpc;
 mod messages;
-mod wire;
 
 pub use client::{CALL_TIMEOUT, Client, Config, Watcher};
 pub use endpoint::Tls;
-pub use error::{Code, Error};
+pub use error::Error;
+pub use grpc::Code;
 pub use messages::{
     Compare, KeyValue, RangeRequest, RangeResponse, Request, Response, TxnRequest, TxnResponse, WatchEvent,
     WatchRequest, WatchResponse,

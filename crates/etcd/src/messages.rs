@@ -1,7 +1,7 @@
 //! etcd's messages (api/etcdserverpb/rpc.proto, api/mvccpb/kv.proto), with those fields that are used.
 
-use crate::wire::{Field, Malformed, Writer, read_fields};
 use bytes::Bytes;
+use grpc::{Field, Malformed, Writer, read_fields};
 
 /// Empty `range_end`: the one key. The byte 0 as both: every key.
 #[derive(Clone, Debug, Default)]

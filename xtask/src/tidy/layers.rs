@@ -5,7 +5,8 @@ use crate::repo;
 
 /// From the bottom up: a crate may use those of lower ranks only. Crates of one rank do not know each other.
 const RANKS: &[&[&str]] = &[
-    &["meta", "etcd"],
+    &["meta", "grpc"],
+    &["etcd"],
     &["schema", "auth", "store", "upstream"],
     &["patch", "resource"],
     &["codec"],
@@ -18,7 +19,8 @@ const RANKS: &[&[&str]] = &[
 /// Crates that decide and do no input or output, and what would let them.
 const PURE: &[&str] =
     &["meta", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "audit", "auth", "publish"];
-const IMPURE: &[&str] = &["tokio", "hyper", "hyper-util", "rustls", "etcd", "store", "outbound", "serve", "socket2"];
+const IMPURE: &[&str] =
+    &["tokio", "hyper", "hyper-util", "rustls", "grpc", "etcd", "store", "outbound", "serve", "socket2"];
 
 pub fn check() -> Vec<Finding> {
     let mut findings = vec![];

@@ -1,31 +1,31 @@
-//! The protobuf wire format, as far as etcd's messages use it: varints, and bytes with their length.
+//! The protobuf wire format, as far as such messages use it: varints, and bytes with their length.
 
 use bytes::{Buf, Bytes};
 
 /// The bytes are no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub struct Malformed;
 
 /// A field's value. Fixed-width ones occur in no message that is read, and are skipped.
 #[derive(Clone, Debug)]
-pub(crate) enum Field {
+pub enum Field {
     Varint(u64),
     Bytes(Bytes),
 }
 
 impl Field {
-    pub(crate) fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         match self {
             Field::Varint(number) => *number,
             Field::Bytes(_) => 0,
         }
     }
 
-    pub(crate) fn signed(&self) -> i64 {
+    pub fn signed(&self) -> i64 {
         self.number().cast_signed()
     }
 
-    pub(crate) fn bytes(self) -> Bytes {
+    pub fn bytes(self) -> Bytes {
         match self {
             Field::Bytes(bytes) => bytes,
             Field::Varint(_) => Bytes::new(),
@@ -34,7 +34,7 @@ impl Field {
 }
 
 /// Calls `take` for every field of a message.
-pub(crate) fn read_fields(
+pub fn read_fields(
     mut message: Bytes,
     mut take: impl FnMut(u64, Field) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
@@ -79,8 +79,8 @@ fn read_varint(message: &mut Bytes) -> Result<u64, Malformed> {
 
 /// Writes a message. Zeros, empty bytes and `false` are proto3's defaults and not written.
 #[derive(Debug, Default)]
-pub(crate) struct Writer {
-    pub(crate) bytes: Vec<u8>,
+pub struct Writer {
+    pub bytes: Vec<u8>,
 }
 
 impl Writer {
@@ -92,23 +92,23 @@ impl Writer {
         self.bytes.push((number & 0x7f) as u8);
     }
 
-    pub(crate) fn number(&mut self, field: u64, number: u64) {
+    pub fn number(&mut self, field: u64, number: u64) {
         if number != 0 {
             self.present_number(field, number);
         }
     }
 
     /// Written also when it is 0.
-    pub(crate) fn present_number(&mut self, field: u64, number: u64) {
+    pub fn present_number(&mut self, field: u64, number: u64) {
         self.varint(field << 3);
         self.varint(number);
     }
 
-    pub(crate) fn flag(&mut self, field: u64, flag: bool) {
+    pub fn flag(&mut self, field: u64, flag: bool) {
         self.number(field, u64::from(flag));
     }
 
-    pub(crate) fn bytes(&mut self, field: u64, bytes: &[u8]) {
+    pub fn bytes(&mut self, field: u64, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.present(field, bytes);
         }
@@ -121,7 +121,7 @@ impl Writer {
     }
 
     /// A message within; written even when it is empty.
-    pub(crate) fn message(&mut self, field: u64, write: impl FnOnce(&mut Writer)) {
+    pub fn message(&mut self, field: u64, write: impl FnOnce(&mut Writer)) {
         let mut inner = Writer::default();
         write(&mut inner);
         self.present(field, &inner.bytes);

@@ -1,6 +1,5 @@
 //! gRPC over one HTTP/2 connection: calls with one answer, and a call with a stream of them.
 
-use crate::endpoint::{Endpoint, Io, TlsClient};
 use crate::error::{Code, Error};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
@@ -11,20 +10,30 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-/// One message. etcd's own bound of a request is a few MiB; a page of a list may be more.
+/// One message. Servers have bounds of their own, of a few MiB; a page of a list may be more.
 const MESSAGE_BYTES_MAX: usize = 1 << 30;
 const STREAM_WINDOW_BYTES: u32 = 8 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
-/// etcd closes connections that are asked more often than every 5 s.
-const PING_PERIOD: Duration = Duration::from_secs(6);
-const PING_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How a connection is used.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Scheme and authority: `https://10.0.0.1:2379`.
+    pub base: String,
+    /// Sent with each call.
+    pub headers: &'static [(&'static str, &'static str)],
+    pub ping_period: Duration,
+    pub ping_timeout: Duration,
+}
 
 /// Messages on their way out; the stream ends when the sender is dropped.
-pub(crate) struct Outgoing {
+struct Outgoing {
     messages: mpsc::Receiver<Bytes>,
 }
 
@@ -38,7 +47,7 @@ impl Body for Outgoing {
 }
 
 /// A message with gRPC's five bytes before it.
-pub(crate) fn framed(message: &[u8]) -> Bytes {
+pub fn framed(message: &[u8]) -> Bytes {
     let mut framed = BytesMut::with_capacity(message.len() + 5);
     framed.put_u8(0);
     // What is larger than 4 GiB is refused long before.
@@ -47,46 +56,48 @@ pub(crate) fn framed(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
-/// A connection to one member. Clones share it; it closes with the last one.
+/// A connection to one server. Clones share it; it closes with the last one.
 #[derive(Clone, Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     sender: http2::SendRequest<Outgoing>,
-    base: String,
+    base: Arc<str>,
+    headers: &'static [(&'static str, &'static str)],
 }
 
 impl Connection {
-    pub(crate) async fn open(endpoint: &Endpoint, tls: Option<&TlsClient>) -> Result<Connection, Error> {
-        let io = Io::connect(endpoint, tls).await.map_err(|why| {
-            Error::unreachable(format!("transport: Error while dialing: dial tcp {}: {why}", endpoint.authority))
-        })?;
+    /// Begins HTTP/2 on a stream of bytes.
+    pub async fn begin<I>(io: I, settings: Settings) -> Result<Connection, Error>
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-            .keep_alive_interval(PING_PERIOD)
-            .keep_alive_timeout(PING_TIMEOUT)
+            .keep_alive_interval(settings.ping_period)
+            .keep_alive_timeout(settings.ping_timeout)
             .handshake(hyper_util::rt::TokioIo::new(io))
             .await
             .map_err(Error::unreachable)?;
         // Its errors are those of the calls on it.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(Connection { sender, base: endpoint.base() })
+        Ok(Connection { sender, base: settings.base.into(), headers: settings.headers })
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.sender.is_closed()
     }
 
     async fn send(&self, path: &str, messages: mpsc::Receiver<Bytes>) -> Result<Response<Incoming>, Error> {
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base))
             .header(header::CONTENT_TYPE, "application/grpc")
-            .header(header::TE, "trailers")
-            // A member that has lost its leader ends streams instead of keeping them waiting.
-            .header("hasleader", "true")
-            .body(Outgoing { messages })
-            .map_err(Error::unreachable)?;
+            .header(header::TE, "trailers");
+        for (name, value) in self.headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Outgoing { messages }).map_err(Error::unreachable)?;
         let mut sender = self.sender.clone();
         sender.ready().await.map_err(Error::unreachable)?;
         sender.try_send_request(request).await.map_err(|mut why| match why.take_message() {
@@ -96,7 +107,7 @@ impl Connection {
     }
 
     /// One message there, one back.
-    pub(crate) async fn call(&self, path: &str, message: Bytes) -> Result<Bytes, Error> {
+    pub async fn call(&self, path: &str, message: Bytes) -> Result<Bytes, Error> {
         let (sender, messages) = mpsc::channel(1);
         // There is room for one.
         let _ = sender.try_send(message);
@@ -109,14 +120,14 @@ impl Connection {
     }
 
     /// A stream in both directions.
-    pub(crate) async fn stream(&self, path: &str, messages: mpsc::Receiver<Bytes>) -> Result<Answers, Error> {
+    pub async fn stream(&self, path: &str, messages: mpsc::Receiver<Bytes>) -> Result<Answers, Error> {
         Answers::begin(self.send(path, messages).await?)
     }
 }
 
 /// Messages on their way in.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub struct Answers {
     body: Incoming,
     buffered: BytesMut,
 }
@@ -134,7 +145,7 @@ impl Answers {
     }
 
     /// The next message; nothing when the stream has ended well. Cancelling the future loses nothing.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if let Some(message) = self.take_message()? {
                 return Ok(Some(message));
