@@ -208,6 +208,11 @@ impl Shared {
 
 async fn open(endpoint: &Endpoint, tls: Option<&TlsClient>) -> Result<Connection, Error> {
     let io = Io::connect(endpoint, tls).await.map_err(|why| {
+        // As Go says it, and so kube-apiserver.
+        let why = match why.kind() {
+            std::io::ErrorKind::ConnectionRefused => "connect: connection refused".to_owned(),
+            _ => why.to_string(),
+        };
         grpc::Error::unreachable(format!("transport: Error while dialing: dial tcp {}: {why}", endpoint.authority))
     })?;
     let settings =

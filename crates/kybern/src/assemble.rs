@@ -29,6 +29,7 @@ const QUEUE_WAIT: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// What a server is made of beside its options.
 pub struct Parts {
+    /// Unless objects are kept in etcd. `None`: in memory.
     pub store_dir: Option<PathBuf>,
     pub client_roots: RootCertStore,
     pub health: Arc<Health>,
@@ -41,7 +42,7 @@ pub struct Parts {
 }
 
 /// Everything that the flags ask for, ready to answer requests.
-pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
+pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
     let schema = schema::builtin();
     let ranges = options.service_ranges.iter().filter_map(|range| resources::Cidr::parse(&range.to_string()));
     let settings = resources::Settings { service_ranges: ranges.collect(), node_ports: options.node_ports };
@@ -49,11 +50,7 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
     let built_in = Arc::new(Resources::new(descriptors.iter().cloned()));
     let served = Resources::new(descriptors);
     let kept = served.all().filter(|endpoint| serve::is_stored_form(endpoint)).map(serve::store_resource).collect();
-    let store = match &parts.store_dir {
-        None => Store::open_memory(kept),
-        Some(dir) => Store::open_embedded(dir, kept, store::Options::default())
-            .map_err(|why| format!("the store in {}: {why}", dir.display()))?,
-    };
+    let store = open_store(options, &parts, kept).await?;
     let keys = Arc::new(token_keys(options, &parts.service_account_key)?);
     let account_tokens = AccountTokens {
         keys: keys.clone(),
@@ -78,6 +75,39 @@ pub fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
         stopping: parts.stopping,
         settings: Settings { event_ttl: options.event_ttl, ..Settings::default() },
     }))
+}
+
+async fn open_store(options: &Options, parts: &Parts, kept: Vec<store::Resource>) -> Result<Store, String> {
+    match (&options.etcd, &parts.store_dir) {
+        (Some(etcd), _) => {
+            // A revision stays in etcd for up to two intervals.
+            let interval_seconds = etcd.compaction_interval.as_secs();
+            let default = store::Options::default();
+            let retention_seconds = default.retention_seconds.max(interval_seconds.saturating_mul(2));
+            let options = store::Options { retention_seconds, ..default };
+            let opened = Store::open_etcd(etcd_options(etcd)?, kept, options).await;
+            opened.map_err(|why| format!("the store in etcd at {}: {why}", etcd.servers.join(", ")))
+        }
+        (None, None) => Ok(Store::open_memory(kept)),
+        (None, Some(dir)) => Store::open_embedded(dir, kept, store::Options::default())
+            .map_err(|why| format!("the store in {}: {why}", dir.display())),
+    }
+}
+
+fn etcd_options(etcd: &options::Etcd) -> Result<store::EtcdOptions, String> {
+    let identity = match &etcd.certificate {
+        None => None,
+        Some((certificate, key)) => {
+            Some((trust::read_file("etcd-certfile", certificate)?, trust::read_file("etcd-keyfile", key)?))
+        }
+    };
+    let authorities = etcd.ca.as_deref().map(|ca| trust::read_file("etcd-cafile", ca)).transpose()?;
+    Ok(store::EtcdOptions {
+        client: store::EtcdConfig { endpoints: etcd.servers.clone(), tls: store::EtcdTls { authorities, identity } },
+        prefix: etcd.prefix.clone(),
+        compaction_interval: etcd.compaction_interval,
+        lease_reuse_seconds: etcd.lease_reuse_seconds,
+    })
 }
 
 fn words(list: &[String]) -> Vec<&str> {

@@ -4,6 +4,7 @@ mod cluster;
 mod rbac;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, header};
@@ -51,7 +52,26 @@ impl Wanted {
 
 /// Makes what is missing and leaves alone what is there. Each step is needed by the next; within a step all are
 /// written at once, so that the store makes them durable together.
+///
+/// Another server on the same store may do so at the same time: what is refused for that is there when it is tried again.
 pub async fn write(server: &Arc<Server>, facts: &Facts) -> Result<(), String> {
+    let mut tried = 1;
+    loop {
+        match write_once(server, facts).await {
+            Err(why) if tried < ATTEMPTS_MAX => {
+                tracing::debug!(%why, "objects of every cluster not written yet");
+                tokio::time::sleep(PAUSE * tried).await;
+                tried += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+const ATTEMPTS_MAX: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(50);
+
+async fn write_once(server: &Arc<Server>, facts: &Facts) -> Result<(), String> {
     write_all(server, cluster::foundations(facts)).await?;
     write_all(server, everything_else(server, facts)).await
 }

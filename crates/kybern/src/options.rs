@@ -14,6 +14,8 @@ use crate::flags::{Given, Program};
 #[derive(Clone, Debug)]
 pub struct Options {
     pub data_dir: PathBuf,
+    /// `None`: objects are kept in the data directory.
+    pub etcd: Option<Etcd>,
     pub secure: SocketAddr,
     /// Plain HTTP with full rights, on the loopback address; 0 is off.
     pub insecure_port: u16,
@@ -33,6 +35,20 @@ pub struct Options {
     pub shutdown_delay: Duration,
     /// `-v`
     pub verbosity: u8,
+}
+
+/// `--etcd-*`
+#[derive(Clone, Debug)]
+pub struct Etcd {
+    /// URLs, at least one.
+    pub servers: Vec<String>,
+    pub prefix: String,
+    pub ca: Option<PathBuf>,
+    /// Files of the certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Zero: never.
+    pub compaction_interval: Duration,
+    pub lease_reuse_seconds: i64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,11 +105,6 @@ pub struct AdmissionPlugins {
 impl Options {
     /// The error is one line for the person who wrote the command.
     pub fn resolve(given: &Given) -> Result<Options, String> {
-        if !given.list("etcd-servers").is_empty() {
-            return Err(
-                "--etcd-servers: storing in etcd is not supported; without it kybern keeps its own store".into()
-            );
-        }
         let bind: IpAddr = given.parse("bind-address")?;
         let port: u16 = given.parse("secure-port")?;
         if port == 0 && given.program == Program::KubeApiserver {
@@ -102,6 +113,7 @@ impl Options {
         let data_dir = Some(given.text("data-dir")).filter(|dir| !dir.is_empty());
         let insecure_port = if given.program == Program::Serve { given.parse("insecure-port")? } else { 0 };
         Ok(Options {
+            etcd: Etcd::resolve(given)?,
             data_dir: data_dir.map_or_else(DataDir::default_root, PathBuf::from),
             secure: SocketAddr::new(bind, port),
             insecure_port,
@@ -124,6 +136,28 @@ impl Options {
             shutdown_delay: duration(given, "shutdown-delay-duration")?,
             verbosity: given.parse("v")?,
         })
+    }
+}
+
+impl Etcd {
+    fn resolve(given: &Given) -> Result<Option<Etcd>, String> {
+        let servers = given.list("etcd-servers");
+        if servers.is_empty() {
+            return Ok(None);
+        }
+        let certificate = match (path(given, "etcd-certfile"), path(given, "etcd-keyfile")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err("--etcd-certfile and --etcd-keyfile belong together".into()),
+        };
+        Ok(Some(Etcd {
+            servers,
+            prefix: given.text("etcd-prefix").to_owned(),
+            ca: path(given, "etcd-cafile"),
+            certificate,
+            compaction_interval: duration(given, "etcd-compaction-interval")?,
+            lease_reuse_seconds: given.parse("lease-reuse-duration-seconds")?,
+        }))
     }
 }
 
@@ -317,7 +351,8 @@ mod tests {
             "--event-ttl=",
             "--event-ttl=-1s",
             "--anonymous-auth=perhaps",
-            "--etcd-servers=http://127.0.0.1:2379",
+            "--etcd-certfile=/x --etcd-servers=http://127.0.0.1:2379",
+            "--etcd-compaction-interval=often --etcd-servers=http://127.0.0.1:2379",
         ];
         for flags in cases {
             let why = resolve(flags).expect_err(flags);

@@ -134,7 +134,7 @@ impl Running {
             address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
             service_account_key: pki.service_account_key.clone(),
         };
-        let server = assemble::server(options, parts)?;
+        let server = assemble::server(options, parts).await?;
         let is_new = server.store.revision() <= 1;
         boot::write(&server, &facts(options, address.port(), &pki)?).await?;
         if is_new {

@@ -58,7 +58,7 @@ impl TestServer {
             address: options.secure.to_string(),
             service_account_key: pki.service_account_key.clone(),
         };
-        let server = assemble::server(&options, parts)?;
+        let server = assemble::server(&options, parts).await?;
         let facts = Facts {
             endpoint: None,
             port: options.secure.port(),

@@ -191,25 +191,49 @@ impl ResourceRequest<'_> {
             self.warnings.trail.request_body(&self.server.schema, &self.head.headers, &body);
             Ok(body)
         };
+        match (self.route.part.as_ref().map(|part| &part.does), self.route.info.verb) {
+            (Some(SubresourceKind::Scale { .. }), "get") => self.get_scale().await,
+            (Some(SubresourceKind::Action(_) | SubresourceKind::Token(_)), _) => self.decide(&body.await?).await,
+            (_, "get") => self.get().await,
+            (_, "list") => self.list().await,
+            _ => self.decide(&body.await?).await,
+        }
+    }
+
+    /// A write. What is refused for a state that is not the newest is decided again: another server on the same backend
+    /// may have made what is missing here.
+    async fn decide(&self, body: &Bytes) -> Result<Response<Body>> {
+        let store = &self.server.store;
+        let seen = store.revision();
+        match self.decide_once(body).await {
+            Err(status) if !matches!(status.code, 503 | 504) => {
+                let outdated = store.is_outdated(seen).await;
+                match outdated.map_err(|why| write::store_failure(&why, &self.route.info.resource))? {
+                    true => self.decide_once(body).await,
+                    false => Err(status),
+                }
+            }
+            answered => answered,
+        }
+    }
+
+    async fn decide_once(&self, body: &Bytes) -> Result<Response<Body>> {
         match self.route.part.as_ref().map(|part| &part.does) {
-            Some(SubresourceKind::Scale { .. }) if self.route.info.verb == "get" => return self.get_scale().await,
-            Some(SubresourceKind::Action(action)) => return self.act(*action, &body.await?).await,
-            Some(SubresourceKind::Token(rules)) => return self.issue_token(*rules, &body.await?),
+            Some(SubresourceKind::Action(action)) => return self.act(*action, body).await,
+            Some(SubresourceKind::Token(rules)) => return self.issue_token(*rules, body),
             _ => {}
         }
         if let Some(action) = self.route.descriptor().acts {
-            return self.act(action, &body.await?).await;
+            return self.act(action, body).await;
         }
         match self.route.info.verb {
-            "get" => self.get().await,
-            "list" => self.list().await,
-            "deletecollection" => self.delete_collection(&body.await?).await,
+            "deletecollection" => self.delete_collection(body).await,
             "delete" => {
-                let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, &body.await?)?;
+                let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, body)?;
                 let outcome = change(self.server, &self.deletion(&self.route.info.name, &delete)).await?;
                 Ok(self.deleted(outcome, &delete))
             }
-            _ => self.write(&body.await?).await,
+            _ => self.write(body).await,
         }
     }
 

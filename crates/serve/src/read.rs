@@ -21,6 +21,9 @@ pub async fn get(server: &Server, route: &Route, query: &Query) -> Result<Arc<Ob
     let text = query.text("resourceVersion");
     let revision =
         parse_revision(text).map_err(|why| Status::failure(500, Reason::Unknown, revision_text(text, &why)))?;
+    if text.is_empty() {
+        newest(server).await?;
+    }
     wait_for(server, revision).await?;
     let key = route.endpoint.key(&route.info.namespace, &route.info.name);
     let d = route.descriptor();
@@ -29,6 +32,11 @@ pub async fn get(server: &Server, route: &Route, query: &Query) -> Result<Arc<Ob
 
 pub fn revision_text(text: &str, why: &str) -> String {
     format!("resourceVersion: Invalid value: {}: {why}", meta::field::quote(text))
+}
+
+/// Waits until everything acknowledged before is there, by whatever server.
+pub async fn newest(server: &Server) -> Result<()> {
+    server.store.read_barrier().await.map(drop).map_err(|why| crate::write::store_failure(&why, ""))
 }
 
 /// Waits a little for a revision of the future; 504 when it does not come.
@@ -209,15 +217,14 @@ async fn place(server: &Server, prefix: &str, options: &ListOptions) -> Result<P
     let bad = |why: String| Status::bad_request(format!("invalid resource version: {}", revision_text(text, &why)));
     let from_start = |snapshot| Place { snapshot, start: prefix.to_owned() };
     if !options.continue_token.is_empty() {
-        return continued(server, prefix, options);
+        return continued(server, prefix, options).await;
     }
     let revision = parse_revision(text).map_err(bad)?;
     let exact = options.resource_version_match == "Exact"
         || (options.resource_version_match.is_empty() && options.limit > 0 && revision > 0);
     if revision == 0 {
         if text.is_empty() {
-            let barrier = server.store.read_barrier().await;
-            barrier.map_err(|why| crate::write::store_failure(&why, prefix))?;
+            newest(server).await?;
         }
         return Ok(from_start(server.store.snapshot(prefix)));
     }
@@ -232,15 +239,20 @@ async fn place(server: &Server, prefix: &str, options: &ListOptions) -> Result<P
     }
 }
 
-fn continued(server: &Server, prefix: &str, options: &ListOptions) -> Result<Place> {
+async fn continued(server: &Server, prefix: &str, options: &ListOptions) -> Result<Place> {
     if !matches!(options.resource_version.as_str(), "" | "0") {
         return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
     }
     let invalid = |why: String| Status::bad_request(format!("invalid continue token: {why}"));
     let place = Continue::decode(&options.continue_token, prefix).map_err(invalid)?;
     let Some(revision) = place.revision else {
+        newest(server).await?;
         return Ok(Place { snapshot: server.store.snapshot(prefix), start: place.start });
     };
+    if revision > server.store.revision() {
+        // The page before came from another server.
+        newest(server).await?;
+    }
     match server.store.snapshot_at(prefix, revision) {
         Ok(snapshot) => Ok(Place { snapshot, start: place.start }),
         Err(_) => {

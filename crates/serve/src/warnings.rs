@@ -21,7 +21,13 @@ impl Warnings {
     }
 
     pub fn extend(&self, texts: impl IntoIterator<Item = String>) {
-        self.texts.lock().unwrap_or_else(PoisonError::into_inner).extend(texts);
+        let mut known = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        for text in texts {
+            // A write may be decided more than once.
+            if !known.contains(&text) {
+                known.push(text);
+            }
+        }
     }
 
     /// All so far.

@@ -62,6 +62,9 @@ pub async fn open(server: &Arc<Server>, route: &Route, options: &ListOptions) ->
     let prefix = endpoint.namespace_prefix(namespace);
     let mut waiting = VecDeque::new();
     let mut after = revision;
+    if text.is_empty() {
+        read::newest(server).await?;
+    }
     if initial {
         read::wait_for(server, revision).await?;
         let snapshot = server.store.snapshot(&prefix);

@@ -16,6 +16,7 @@ mod version;
 mod watch;
 mod watch_log;
 
+pub use ::etcd::{Config as EtcdConfig, Tls as EtcdTls};
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;
 pub use etcd::EtcdOptions;

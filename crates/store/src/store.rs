@@ -209,6 +209,15 @@ impl Store {
         }
     }
 
+    /// Whether a decision made when `revision` was the newest may lack something that was acknowledged before this call:
+    /// another server on the same backend may have written it. Readers see it afterwards.
+    pub async fn is_outdated(&self, revision: u64) -> Result<bool, CommitError> {
+        match &self.remote {
+            Some(remote) => Ok(remote.etcd.read_barrier().await? > revision),
+            None => Ok(false),
+        }
+    }
+
     /// Forgets history up to `revision`: older watches and pages are answered with `Compacted`. Also done by the clock.
     pub fn compact(&self, revision: u64) {
         self.core.compact(revision);

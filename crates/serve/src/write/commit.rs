@@ -229,12 +229,15 @@ fn set_revision(object: &mut Value, revision: u64) {
     object.entry("metadata").set("resourceVersion", revision.to_string());
 }
 
-/// 413 or 500 for what the store does not take.
+/// 413, 503 or 504 for what the store does not take.
 pub fn store_failure(error: &CommitError, resource: &str) -> Status {
     match error {
         CommitError::TooLarge => {
             let why = format!("etcdserver: request is too large: {resource}");
             Status::failure(413, Reason::RequestEntityTooLarge, why)
+        }
+        CommitError::TimedOut => {
+            Status::timeout("Timeout: request did not complete within requested timeout - context deadline exceeded")
         }
         other => Status::failure(503, Reason::ServiceUnavailable, other.to_string()),
     }

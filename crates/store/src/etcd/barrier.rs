@@ -2,7 +2,7 @@
 
 use super::{Etcd, commit::failed};
 use crate::commit::CommitError;
-use ::etcd::CALL_TIMEOUT;
+use etcd::CALL_TIMEOUT;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
