@@ -18,6 +18,7 @@ use serve::{Resources, Server, Settings};
 use store::Store;
 use tokio::sync::watch;
 
+use crate::aggregate::Services;
 use crate::options::{self, Mode, Options};
 use crate::pages::Site;
 use crate::pki::Pki;
@@ -37,6 +38,8 @@ pub struct Parts {
     pub stopping: watch::Receiver<bool>,
     /// `host:port`
     pub address: String,
+    /// What discovery says of other servers.
+    pub services: Arc<Services>,
     /// Signs service account tokens, unless a flag names another key.
     pub service_account_key: String,
 }
@@ -69,7 +72,8 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         store,
         admission,
         audit: options.auditing.open()?,
-        pages: Box::new(Site::new(parts.health, parts.address)),
+        pages: Box::new(Site::new(parts.health, parts.address, parts.services, &options.flags)),
+        remotes: serve::aggregate::Remotes::default(),
         dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
         metrics: Metrics::default(),
         stopping: parts.stopping,

@@ -56,6 +56,18 @@ impl Given {
         }
     }
 
+    /// The flags that do something, by name, and their values. Flags hold names of files, never secrets.
+    pub fn all(&self) -> Vec<(&'static str, String)> {
+        let known = |flag: &&Flag| self.matches.try_contains_id(flag.name).unwrap_or(false);
+        let value = |flag: &Flag| match flag.kind {
+            Kind::List => format!("[{}]", self.list(flag.name).join(",")),
+            Kind::Switch | Kind::Value => self.text(flag.name).to_owned(),
+        };
+        let mut all: Vec<_> = table::flags().filter(known).map(|flag| (flag.name, value(flag))).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Parses the value with `FromStr`; the error names the flag.
     pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Result<T, String>
     where

@@ -31,10 +31,13 @@ pub struct Options {
     pub service_ranges: Vec<IpNet>,
     /// First and last.
     pub node_ports: (u16, u16),
+    pub aggregation: Aggregation,
     pub event_ttl: Duration,
     pub shutdown_delay: Duration,
     /// `-v`
     pub verbosity: u8,
+    /// All flags by name, for people to look at.
+    pub flags: Vec<(&'static str, String)>,
 }
 
 /// `--etcd-*`
@@ -88,6 +91,14 @@ pub struct FrontProxy {
     pub extra_prefixes: Vec<String>,
 }
 
+/// How other servers are reached that serve group versions behind this one.
+#[derive(Clone, Debug, Default)]
+pub struct Aggregation {
+    pub to_endpoints: bool,
+    /// Files of the certificate that they know this server by, and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mode {
     AlwaysAllow,
@@ -132,9 +143,11 @@ impl Options {
             auditing: Auditing::resolve(given)?,
             service_ranges: service_ranges(&given.list("service-cluster-ip-range"))?,
             node_ports: node_ports(given.text("service-node-port-range"))?,
+            aggregation: Aggregation::resolve(given)?,
             event_ttl: duration(given, "event-ttl")?,
             shutdown_delay: duration(given, "shutdown-delay-duration")?,
             verbosity: given.parse("v")?,
+            flags: given.all(),
         })
     }
 }
@@ -145,11 +158,7 @@ impl Etcd {
         if servers.is_empty() {
             return Ok(None);
         }
-        let certificate = match (path(given, "etcd-certfile"), path(given, "etcd-keyfile")) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => return Err("--etcd-certfile and --etcd-keyfile belong together".into()),
-        };
+        let certificate = pair(given, "etcd-certfile", "etcd-keyfile")?;
         Ok(Some(Etcd {
             servers,
             prefix: given.text("etcd-prefix").to_owned(),
@@ -163,11 +172,7 @@ impl Etcd {
 
 impl Tls {
     fn resolve(given: &Given) -> Result<Tls, String> {
-        let certificate = match (path(given, "tls-cert-file"), path(given, "tls-private-key-file")) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => return Err("--tls-cert-file and --tls-private-key-file belong together".into()),
-        };
+        let certificate = pair(given, "tls-cert-file", "tls-private-key-file")?;
         let tls13_only = match given.text("tls-min-version") {
             "VersionTLS13" => true,
             "" | "VersionTLS10" | "VersionTLS11" | "VersionTLS12" => false,
@@ -220,6 +225,15 @@ impl Authentication {
     }
 }
 
+impl Aggregation {
+    fn resolve(given: &Given) -> Result<Aggregation, String> {
+        Ok(Aggregation {
+            to_endpoints: given.switch("enable-aggregator-routing")?,
+            identity: pair(given, "proxy-client-cert-file", "proxy-client-key-file")?,
+        })
+    }
+}
+
 impl Mode {
     fn parse(name: &str) -> Result<Mode, String> {
         match name {
@@ -229,6 +243,15 @@ impl Mode {
             "Node" => Ok(Mode::Node),
             other => Err(format!("--authorization-mode: {other:?} is not supported")),
         }
+    }
+}
+
+/// The files of a certificate and its key: both or none.
+fn pair(given: &Given, certificate: &str, key: &str) -> Result<Option<(PathBuf, PathBuf)>, String> {
+    match (path(given, certificate), path(given, key)) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        _ => Err(format!("--{certificate} and --{key} belong together")),
     }
 }
 

@@ -15,6 +15,7 @@ use meta::{Reason, Status, Value, value};
 use serve::health::{self, Health};
 use serve::{Body, Pages, Resources, Server};
 
+use crate::aggregate::Services;
 use accept::Form;
 use cached::Documents;
 
@@ -24,7 +25,17 @@ pub struct Site {
     /// `host:port` as clients outside of the cluster reach this server.
     pub address: String,
     began: Instant,
-    documents: Mutex<Option<(Arc<Resources>, Arc<Documents>)>>,
+    /// The document at `/flagz`.
+    flags: String,
+    services: Arc<Services>,
+    documents: Mutex<Option<Known>>,
+}
+
+/// Documents, and what they were made of.
+struct Known {
+    resources: Arc<Resources>,
+    services: Arc<Vec<publish::Service>>,
+    documents: Arc<Documents>,
 }
 
 /// Paths that are listed at `/` beside those of groups and health checks.
@@ -34,6 +45,7 @@ const LISTED: &[&str] = &[
     "/api/v1",
     "/apis",
     "/apis/",
+    "/flagz",
     "/metrics",
     "/metrics/slis",
     "/statusz",
@@ -45,19 +57,28 @@ const LISTED: &[&str] = &[
 ];
 
 impl Site {
-    pub fn new(health: Arc<Health>, address: String) -> Site {
-        Site { health, address, began: Instant::now(), documents: Mutex::new(None) }
+    pub fn new(
+        health: Arc<Health>,
+        address: String,
+        services: Arc<Services>,
+        flags: &[(&'static str, String)],
+    ) -> Site {
+        let lines: String = flags.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let flags = format!("kube-apiserver flagz\n\nFor people; the format may change.\n\n{lines}");
+        Site { health, address, flags, services, began: Instant::now(), documents: Mutex::new(None) }
     }
 
     /// The documents of what is served now. They are made anew when that changes.
     fn documents(&self, server: &Server) -> Arc<Documents> {
-        let resources = server.registry.load();
+        let (resources, services) = (server.registry.load(), self.services.load());
         let mut cached = self.documents.lock().unwrap_or_else(PoisonError::into_inner);
         match cached.as_ref() {
-            Some((of, documents)) if Arc::ptr_eq(of, &resources) => documents.clone(),
+            Some(known) if Arc::ptr_eq(&known.resources, &resources) && Arc::ptr_eq(&known.services, &services) => {
+                known.documents.clone()
+            }
             _ => {
-                let documents = Arc::new(Documents::new(&resources));
-                *cached = Some((resources, documents.clone()));
+                let documents = Arc::new(Documents::new(&resources, &services));
+                *cached = Some(Known { resources, services, documents: documents.clone() });
                 documents
             }
         }
@@ -143,6 +164,7 @@ impl Pages for Site {
             "/" | "/index.html" => Some(self.root(server)),
             "/metrics" => Some(respond(200, METRICS, serve::metrics::render(server))),
             "/metrics/slis" => Some(respond(200, METRICS, self.health.metrics())),
+            "/flagz" => Some(respond(200, "text/plain; charset=utf-8", self.flags.clone())),
             "/statusz" => Some(respond(200, "text/plain; charset=utf-8", self.status())),
             _ if path == "/version" || path.starts_with("/version/") => {
                 // Anything but slashes after it is a route that upstream does not have.
@@ -158,7 +180,9 @@ impl Pages for Site {
                 let keys = server.tokens.as_ref().filter(|keys| keys.issuer.starts_with("https://"))?;
                 let accept = head.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
                 if !accept.contains("*/*") && !accept.contains(KEY_SET) {
-                    return Some(not_acceptable());
+                    let text = format!("406: Not Acceptable\n\nAvailable representations: {KEY_SET}");
+                    let refused = Status::failure(406, Reason::NotAcceptable, text);
+                    return Some(status(&Status { details: Some(Box::default()), ..refused }));
                 }
                 Some(kept(respond(200, KEY_SET, meta::json::to_string(&keys.key_set()))))
             }

@@ -18,12 +18,12 @@ use crate::assemble;
 use crate::bench;
 use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
-use crate::definitions;
 use crate::flags::{self, Call, Given};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
 use crate::trust;
+use crate::{aggregate, definitions};
 
 /// Open requests get this long to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,6 +107,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     ports: Vec<JoinHandle<()>>,
     definitions: JoinHandle<()>,
+    aggregation: JoinHandle<()>,
 }
 
 impl Running {
@@ -126,12 +127,14 @@ impl Running {
         let (stop, stopping) = watch::channel(false);
         let health = Arc::new(Health::default());
         let client_roots = assemble::client_roots(options, &pki)?;
+        let services = Arc::<aggregate::Services>::default();
         let parts = assemble::Parts {
             store_dir: Some(dir.store()),
             client_roots: client_roots.clone(),
             health: health.clone(),
             stopping: stopping.clone(),
             address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
+            services: services.clone(),
             service_account_key: pki.service_account_key.clone(),
         };
         let server = assemble::server(options, parts).await?;
@@ -142,6 +145,8 @@ impl Running {
             server.store.compact(server.store.revision());
         }
         let definitions = definitions::start(server.clone()).await;
+        let aggregation =
+            aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);
         health.mark_booted();
         let mut ports = vec![];
         let handler = {
@@ -159,7 +164,7 @@ impl Running {
             let port = Port { listener, tls: None, trusted: true, limits };
             ports.push(tokio::spawn(listen(port, handler, stopping)));
         }
-        Ok(Running { address, pki, server, health, stop, ports, definitions })
+        Ok(Running { address, pki, server, health, stop, ports, definitions, aggregation })
     }
 
     /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
@@ -168,6 +173,7 @@ impl Running {
         self.health.mark_shutting_down();
         tokio::time::sleep(delay).await;
         self.definitions.abort();
+        self.aggregation.abort();
         self.stop.send_replace(true);
         let drained = async {
             for port in self.ports {

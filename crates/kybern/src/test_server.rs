@@ -17,11 +17,11 @@ use tokio::task::JoinHandle;
 
 use crate::assemble::{self, Parts};
 use crate::boot::{self, Facts};
-use crate::definitions;
 use crate::flags::{Call, read};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
+use crate::{aggregate, definitions};
 use crate::{run, trust};
 
 /// Everything is gone when this is dropped.
@@ -32,6 +32,7 @@ pub struct TestServer {
     stop: watch::Sender<bool>,
     /// Serves what CustomResourceDefinitions define.
     definitions: JoinHandle<()>,
+    aggregation: JoinHandle<()>,
 }
 
 impl TestServer {
@@ -50,12 +51,14 @@ impl TestServer {
         let pki = pki::ephemeral(&pki::serving_names(&[], &[]))?;
         let health = Arc::new(Health::default());
         let (stop, stopping) = watch::channel(false);
+        let services = Arc::<aggregate::Services>::default();
         let parts = Parts {
             store_dir: None,
             client_roots: trust::roots(&pki.ca)?,
             health: health.clone(),
             stopping,
             address: options.secure.to_string(),
+            services: services.clone(),
             service_account_key: pki.service_account_key.clone(),
         };
         let server = assemble::server(&options, parts).await?;
@@ -68,8 +71,10 @@ impl TestServer {
         };
         boot::write(&server, &facts).await?;
         let definitions = definitions::start(server.clone()).await;
+        let aggregation =
+            aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);
         health.mark_booted();
-        Ok(TestServer { server, options, pki, stop, definitions })
+        Ok(TestServer { server, options, pki, stop, definitions, aggregation })
     }
 
     /// One request with full rights, without a connection.
@@ -119,6 +124,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.definitions.abort();
+        self.aggregation.abort();
         self.stop.send_replace(true);
     }
 }

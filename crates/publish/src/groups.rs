@@ -1,6 +1,6 @@
 //! Which groups and versions are served, in the order in which clients should prefer them.
 
-use meta::{Str, gvk};
+use meta::{Str, Value, gvk};
 use resource::Descriptor;
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -14,6 +14,10 @@ pub struct Service {
     pub group_priority_min: i64,
     /// `spec.versionPriority`.
     pub version_priority: i64,
+    /// Its resources as aggregated discovery has them; `None` while the server does not tell.
+    pub resources: Option<Value>,
+    /// Where its OpenAPI document is: path and query.
+    pub openapi_v3: Option<Str>,
 }
 
 /// A served group with its versions, the preferred first. The core group's name is "".

@@ -10,6 +10,7 @@ mod document;
 mod groups;
 mod openapi;
 
+pub use aggregated::discovery_of_list;
 pub use document::Document;
 pub use groups::{Service, group_priority};
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 /// The published documents of a set of resources. Cheap to make; make a new one when the set changes.
 pub struct Documents {
     descriptors: Vec<Arc<Descriptor>>,
+    services: Vec<Service>,
     groups: Vec<Group>,
 }
 
@@ -32,9 +34,10 @@ impl Documents {
     }
 
     /// As [`Documents::new`], and `services`, the group versions that other servers serve behind this one.
-    /// They appear in the list of groups; their own documents are theirs to make.
+    /// They appear in discovery and in the index of OpenAPI; their own documents are theirs to make.
     pub fn with_services(descriptors: &[Arc<Descriptor>], services: &[Service]) -> Documents {
-        Documents { descriptors: descriptors.to_vec(), groups: groups::groups(descriptors, services) }
+        let groups = groups::groups(descriptors, services);
+        Documents { descriptors: descriptors.to_vec(), services: services.to_vec(), groups }
     }
 
     /// `GET /api`: an APIVersions. `server_address` is "host:port".
@@ -61,6 +64,7 @@ impl Documents {
     pub fn aggregated_core(&self) -> Document {
         Document::json(&aggregated::group_discovery_list(
             &self.descriptors,
+            &self.services,
             self.groups.iter().filter(|g| g.name.is_empty()),
         ))
     }
@@ -69,6 +73,7 @@ impl Documents {
     pub fn aggregated_groups(&self) -> Document {
         Document::json(&aggregated::group_discovery_list(
             &self.descriptors,
+            &self.services,
             self.groups.iter().filter(|g| !g.name.is_empty()),
         ))
     }
@@ -92,6 +97,10 @@ impl Documents {
                 .map(|bytes| document::etag(&bytes))
                 .unwrap_or_default();
             paths.entry(&key).set("serverRelativeURL", format!("/openapi/v3/{key}?hash={hash}"));
+        }
+        for service in &self.services {
+            let Some(url) = &service.openapi_v3 else { continue };
+            paths.entry(&format!("apis/{}/{}", service.group, service.version)).set("serverRelativeURL", url);
         }
         let mut index = Value::object();
         index.set("paths", paths);

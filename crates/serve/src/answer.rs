@@ -79,7 +79,16 @@ pub fn watch(format: Format, body: Body) -> Response<Body> {
 
 /// Plain text, as upstream's mux answers.
 pub fn text(code: u16, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
+    plain(code, Bytes::from_static(text.as_bytes()))
+}
+
+/// As [`text`], with one that was made for this answer.
+pub fn owned_text(code: u16, text: String) -> Response<Body> {
+    plain(code, text.into())
+}
+
+fn plain(code: u16, text: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

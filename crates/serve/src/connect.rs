@@ -8,6 +8,7 @@ mod page;
 
 pub use dial::{Dialer, KubeletTrust};
 
+use crate::aggregate::Backend;
 use crate::audit::Trail;
 use crate::body::{Body, BoxError};
 use crate::route::Route;
@@ -30,11 +31,19 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(30);
 /// Of an error that a kubelet explains, this much is passed on.
 const REFUSAL_BYTES_MAX: usize = 64 * 1024;
 
+/// How to connect to a backend.
+enum Via<'a> {
+    Dialer(&'a Dialer),
+    Known(&'a Backend),
+}
+
 /// A request on its way to a backend.
 struct Forward<'a> {
-    dialer: &'a Dialer,
+    via: Via<'a>,
     stream: Stream,
     location: Location,
+    /// Who the sender is, where the backend believes this server.
+    sender: Option<&'a HeaderMap>,
     /// The path up to and with the subresource, no slash at its end: what links in answers must begin with.
     prefix: &'a str,
     /// What follows the prefix: "" or a path with its slash.
@@ -60,8 +69,20 @@ where
         return Ok(nothing);
     };
     let (prefix, rest) = split_rest(head.uri.path(), &route.info.rest);
-    let to = Forward { dialer: &server.dialer, stream: connect.stream(), location, prefix, rest };
+    let via = Via::Dialer(&server.dialer);
+    let to = Forward { via, stream: connect.stream(), location, sender: None, prefix, rest };
     forward(to, head, body).await
+}
+
+/// Passes a request on as it is to a server that believes this one who the sender is.
+pub async fn relay<B>(backend: &Backend, sender: &HeaderMap, head: &Parts, body: B) -> Result<Response<Body>>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let location = backend.location.clone();
+    let (via, rest) = (Via::Known(backend), head.uri.path());
+    forward(Forward { via, stream: Stream::Proxy, location, sender: Some(sender), prefix: "", rest }, head, body).await
 }
 
 /// The path as it was sent, cut where what is proxied begins; `decoded_rest` is that part decoded. What is proxied is
@@ -138,6 +159,7 @@ fn outgoing(to: &Forward, head: &Parts) -> Result<http::request::Builder> {
     if let Some(headers) = builder.headers_mut() {
         *headers = headers::passed_on(&head.headers);
         headers::add_forwarded(headers, head, to.prefix, to.rest);
+        headers.extend(to.sender.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
         let host = if location.host.contains(':') { format!("[{}]", location.host) } else { location.host.clone() };
         let host = HeaderValue::from_str(&format!("{host}:{}", location.port));
         headers.insert(header::HOST, host.map_err(|_| Status::bad_request("invalid host"))?);
@@ -150,7 +172,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let io = to.dialer.dial(&to.location).await.map_err(unreachable)?;
+    let dialed = match &to.via {
+        Via::Dialer(dialer) => dialer.dial(&to.location).await,
+        Via::Known(backend) => dial::dial_known(backend).await,
+    };
+    let io = dialed.map_err(unreachable)?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(io)).await;
     let (mut sender, connection) = handshake.map_err(unreachable)?;
     // Ends by itself when the answer has been read, or the upgraded streams are closed.

@@ -21,7 +21,7 @@ use crate::scale::{self, ScaleChange};
 use crate::server::{Server, StoreReader, new_uid};
 use crate::warnings::Warnings;
 use crate::write::{self, Attempted, Outcome, Write};
-use crate::{action, connect, read, review, token, watch as watching, websocket};
+use crate::{action, aggregate, connect, read, review, token, watch as watching, websocket};
 use bytes::Bytes;
 use codec::negotiate::{Format, Offer};
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -111,6 +111,9 @@ where
         Err(turned_away) => return Ok(turned_away),
     };
     let authorized = authorize(server, authenticated, &info, trail).await?;
+    if let Some(remote) = server.remotes.find(&info.path) {
+        return Ok(aggregate::answer(&remote, authorized.authenticated.user(), head, body).await);
+    }
     let resources = server.registry.load();
     if info.path.starts_with("//") {
         return Ok(answer::text(404, NOT_FOUND));

@@ -1,6 +1,7 @@
 //! The request path. Start reading at [`handle`].
 
 mod action;
+pub mod aggregate;
 mod answer;
 pub mod audit;
 pub mod authenticate;

@@ -6,6 +6,7 @@ use meta::{Str, Value};
 use resource::{Descriptor, SelectField, SelectValue, Subresource};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// One resource in one version, ready to serve.
 pub struct Endpoint {
@@ -27,6 +28,7 @@ pub struct Resources {
 
 pub struct Registry {
     current: ArcSwap<Resources>,
+    replaced: watch::Sender<()>,
 }
 
 impl Endpoint {
@@ -148,7 +150,7 @@ impl Resources {
 
 impl Registry {
     pub fn new(resources: Resources) -> Registry {
-        Registry { current: ArcSwap::from_pointee(resources) }
+        Registry { current: ArcSwap::from_pointee(resources), replaced: watch::Sender::new(()) }
     }
 
     /// What is served now.
@@ -158,5 +160,11 @@ impl Registry {
 
     pub fn replace(&self, resources: Resources) {
         self.current.store(Arc::new(resources));
+        self.replaced.send_replace(());
+    }
+
+    /// Tells when something else is served.
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 }

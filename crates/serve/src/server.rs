@@ -1,5 +1,6 @@
 //! The server: everything that a request may need, shared by all of them.
 
+use crate::aggregate::Remotes;
 use crate::audit::Audit;
 use crate::authenticate::Authenticators;
 use crate::authorize::Authorizers;
@@ -37,6 +38,8 @@ pub struct Server {
     /// `None`: no tokens are made.
     pub tokens: Option<Arc<TokenKeys>>,
     pub pages: Box<dyn Pages>,
+    /// What other servers serve behind this one.
+    pub remotes: Remotes,
     /// Connections to nodes, pods and services.
     pub dialer: Dialer,
     pub queue: Queue,

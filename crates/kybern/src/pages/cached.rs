@@ -20,10 +20,10 @@ pub struct Documents {
 }
 
 impl Documents {
-    pub fn new(resources: &Resources) -> Documents {
+    pub fn new(resources: &Resources, services: &[publish::Service]) -> Documents {
         let descriptors: Vec<Arc<Descriptor>> = resources.all().map(|endpoint| endpoint.descriptor.clone()).collect();
         Documents {
-            plain: publish::Documents::new(&descriptors),
+            plain: publish::Documents::with_services(&descriptors, services),
             core: OnceLock::new(),
             groups: OnceLock::new(),
             v2: OnceLock::new(),

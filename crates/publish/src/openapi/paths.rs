@@ -65,13 +65,17 @@ pub fn keys(source: &Source) -> Vec<String> {
         if has_document(source, &group.name) {
             keys.push(format!("apis/{}", group.name));
         }
-        let own =
-            |version: &&meta::Str| source.descriptors.iter().any(|d| d.group == group.name && d.version == **version);
+        let own = |version: &&meta::Str| is_own(source, &group.name, version);
         let prefix = if group.name.is_empty() { "api".to_string() } else { format!("apis/{}", group.name) };
         keys.extend(group.versions.iter().filter(own).map(|version| format!("{prefix}/{version}")));
     }
     keys.sort();
     keys
+}
+
+/// Whether this server serves a group version itself; other servers have documents of their own.
+fn is_own(source: &Source, group: &str, version: &str) -> bool {
+    source.descriptors.iter().any(|d| d.group == group && d.version == version)
 }
 
 /// The paths of a document's key; `None` when there is no such document.
@@ -80,9 +84,7 @@ pub fn of(source: &Source, key: &str) -> Option<Vec<Path>> {
         return Some(vec![path]);
     }
     if let Some((group, version)) = group_version(key) {
-        let known = source.groups.iter().find(|g| g.name == group)?;
-        known.versions.iter().find(|v| *v == version)?;
-        return Some(version_paths(source, group, version));
+        return is_own(source, group, version).then(|| version_paths(source, group, version));
     }
     let group = key.strip_prefix("apis/").filter(|g| !g.is_empty())?;
     has_document(source, group).then(|| vec![group_path(group)])

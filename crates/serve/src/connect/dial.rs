@@ -1,5 +1,6 @@
 //! Connections to backends.
 
+use crate::aggregate::Backend;
 use outbound::AnyCertificate;
 use resource::{Location, Transport};
 use rustls::ClientConfig;
@@ -47,25 +48,39 @@ impl Dialer {
     }
 
     pub async fn dial(&self, to: &Location) -> io::Result<Box<dyn Io>> {
-        match tokio::time::timeout(DIAL_TIME_MAX, self.connect(to)).await {
-            Ok(connected) => connected,
-            Err(_) => {
-                Err(io::Error::new(io::ErrorKind::TimedOut, format!("dial tcp {}:{}: i/o timeout", to.host, to.port)))
-            }
+        let config = match to.transport {
+            Transport::Plain => None,
+            Transport::Tls => Some(&self.any),
+            Transport::Kubelet => Some(&self.kubelet),
+        };
+        let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other);
+        let tls = config.map(|config| Ok::<_, io::Error>((config.clone(), name?))).transpose()?;
+        in_time(to, connect(to, tls)).await
+    }
+}
+
+/// Connects to a server whose certificate is known.
+pub async fn dial_known(backend: &Backend) -> io::Result<Box<dyn Io>> {
+    let to = &backend.location;
+    in_time(to, connect(to, Some((backend.tls.clone(), backend.name.clone())))).await
+}
+
+async fn in_time(to: &Location, dialing: impl Future<Output = io::Result<Box<dyn Io>>>) -> io::Result<Box<dyn Io>> {
+    match tokio::time::timeout(DIAL_TIME_MAX, dialing).await {
+        Ok(connected) => connected,
+        Err(_) => {
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("dial tcp {}:{}: i/o timeout", to.host, to.port)))
         }
     }
+}
 
-    async fn connect(&self, to: &Location) -> io::Result<Box<dyn Io>> {
-        let failed = |why: io::Error| io::Error::new(why.kind(), format!("dial tcp {}:{}: {why}", to.host, to.port));
-        let tcp = TcpStream::connect((to.host.as_str(), to.port)).await.map_err(failed)?;
-        tcp.set_nodelay(true)?;
-        let config = match to.transport {
-            Transport::Plain => return Ok(Box::new(tcp)),
-            Transport::Tls => &self.any,
-            Transport::Kubelet => &self.kubelet,
-        };
-        let name = ServerName::try_from(to.host.clone()).map_err(io::Error::other)?;
-        Ok(Box::new(TlsConnector::from(config.clone()).connect(name, tcp).await?))
+async fn connect(to: &Location, tls: Option<(Arc<ClientConfig>, ServerName<'static>)>) -> io::Result<Box<dyn Io>> {
+    let failed = |why: io::Error| io::Error::new(why.kind(), format!("dial tcp {}:{}: {why}", to.host, to.port));
+    let tcp = TcpStream::connect((to.host.as_str(), to.port)).await.map_err(failed)?;
+    tcp.set_nodelay(true)?;
+    match tls {
+        None => Ok(Box::new(tcp)),
+        Some((config, name)) => Ok(Box::new(TlsConnector::from(config).connect(name, tcp).await?)),
     }
 }
 
