@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 
 /// Beyond this column text is folded at the next space.
 const COLUMN_MAX: usize = 80;
+const SIMPLE_KEY_BYTES_MAX: usize = 128;
 
 /// Appends a tree as YAML, keys sorted as upstream sorts them.
 pub fn encode_yaml(value: &Value, out: &mut Vec<u8>) {
@@ -48,6 +49,10 @@ impl Emitter {
             if i > 0 || fresh {
                 self.indent(indent);
             }
+            if !is_simple(key) {
+                self.explicit(key, value, indent);
+                continue;
+            }
             self.text(key, indent, true);
             self.out.push(':');
             match value {
@@ -68,20 +73,34 @@ impl Emitter {
         }
     }
 
+    /// An entry whose key is no simple one: key and value each begin a line with an indicator.
+    fn explicit(&mut self, key: &str, value: &Value, indent: usize) {
+        self.out.push_str("? ");
+        self.text(key, indent, false);
+        self.line(indent);
+        self.out.push_str(": ");
+        self.node(value, indent);
+    }
+
+    /// What follows an indicator on its line.
+    fn node(&mut self, value: &Value, indent: usize) {
+        match value {
+            Value::Object(map) if !map.is_empty() => self.mapping(value, indent + 2, false),
+            Value::Array(items) if !items.is_empty() => self.sequence(items, indent + 2, false),
+            scalar => {
+                self.scalar(scalar, indent, false);
+                self.out.push('\n');
+            }
+        }
+    }
+
     fn sequence(&mut self, items: &[Value], indent: usize, fresh: bool) {
         for (i, item) in items.iter().enumerate() {
             if i > 0 || fresh {
                 self.indent(indent);
             }
             self.out.push_str("- ");
-            match item {
-                Value::Object(map) if !map.is_empty() => self.mapping(item, indent + 2, false),
-                Value::Array(items) if !items.is_empty() => self.sequence(items, indent + 2, false),
-                scalar => {
-                    self.scalar(scalar, indent, false);
-                    self.out.push('\n');
-                }
-            }
+            self.node(item, indent);
         }
     }
 
@@ -185,6 +204,11 @@ impl Emitter {
     }
 }
 
+/// Whether a key stands before its colon on one line; readers give up on longer ones.
+fn is_simple(key: &str) -> bool {
+    key.len() <= SIMPLE_KEY_BYTES_MAX && !key.contains(is_break)
+}
+
 /// go-yaml's order of keys: letters after all else, digits by the number they make.
 fn order(a: &str, b: &str) -> Ordering {
     let (left, right): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -235,6 +259,9 @@ mod tests {
         ] {
             assert_eq!(emitted(text), want, "{text}");
         }
+        let key = "k".repeat(129);
+        let explicit = emitted(&format!(r#"{{"{key}":{{"a":1,"b":[2]}},"x\ny":["s"],"z":0}}"#));
+        assert_eq!(explicit, format!("? {key}\n: a: 1\n  b:\n  - 2\n? |-\n  x\n  y\n: - s\nz: 0\n"));
         let long = format!("{{\"a\":\"{}\"}}", "word ".repeat(30).trim_end());
         let folded = emitted(&long);
         assert!(folded.lines().count() == 2 && folded.lines().all(|l| l.len() < 90), "{folded}");
@@ -269,7 +296,9 @@ mod tests {
         };
         for _ in 0..5_000 {
             let text: String = (0..next(24)).map(|_| pieces[next(pieces.len())]).collect();
-            let value = meta::value!({"k": {"list": [(text.as_str()), {"t": (text.as_str())}]}});
+            let long = text.repeat(next(30));
+            let value =
+                meta::value!({"k": {"list": [(text.as_str()), {"t": (text.as_str())}]}, (&long): {(&text): [(&long)]}});
             let mut out = Vec::new();
             encode_yaml(&value, &mut out);
             let read = parse_yaml(&out).map(|yaml| yaml.value);
