@@ -111,7 +111,8 @@ impl Drop for Server {
     }
 }
 
-fn build(release: bool) -> Result<PathBuf, String> {
+/// Builds the program; its path.
+pub fn build(release: bool) -> Result<PathBuf, String> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--quiet", "--package", "kybern"]);
     if release {
