@@ -94,23 +94,11 @@ impl Etcd {
                 }
                 continue;
             }
-            self.take(response, &mut held);
-        }
-    }
-
-    /// Takes over the events of a response: whole revisions only.
-    fn take(&self, response: WatchResponse, held: &mut Vec<WatchEvent>) {
-        held.extend(response.events);
-        let newest = held.last().map_or(0, |event| event.kv.mod_revision);
-        let whole = if response.fragment {
-            held.iter().position(|event| event.kv.mod_revision == newest).unwrap_or(held.len())
-        } else {
-            held.len()
-        };
-        let events: Vec<WatchEvent> = held.drain(..whole).collect();
-        if let Some(last) = events.last() {
-            let revision = unsigned(last.kv.mod_revision);
-            self.apply(events, revision);
+            let events = take_whole(response, &mut held);
+            if let Some(last) = events.last() {
+                let revision = unsigned(last.kv.mod_revision);
+                self.apply(events, revision);
+            }
         }
     }
 
@@ -203,6 +191,16 @@ impl Change {
     }
 }
 
+/// The events of a response with those held before. Of one that is a fragment the newest revision stays held: more of it may
+/// come, and a transaction is seen whole.
+fn take_whole(response: WatchResponse, held: &mut Vec<WatchEvent>) -> Vec<WatchEvent> {
+    held.extend(response.events);
+    let newest = held.last().map_or(0, |event| event.kv.mod_revision);
+    let unfinished = |event: &WatchEvent| response.fragment && event.kv.mod_revision == newest;
+    let whole = held.iter().position(unfinished).unwrap_or(held.len());
+    held.drain(..whole).collect()
+}
+
 /// Whether an etcd of this version answers truly how far a watch is. Older ones may name revisions whose events are still
 /// to come (etcd issue 15220); with them every key is watched, so that no revision passes unseen
 /// (k8s.io/apiserver/pkg/storage/feature/feature_support_checker.go has the versions).
@@ -218,7 +216,25 @@ fn tells_progress(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::tells_progress;
+    use super::{take_whole, tells_progress};
+    use ::etcd::{KeyValue, WatchEvent, WatchResponse};
+
+    #[test]
+    fn a_revision_in_fragments_is_held_until_it_is_whole() {
+        let event = |mod_revision| WatchEvent { deleted: false, kv: KeyValue { mod_revision, ..KeyValue::default() } };
+        let mut held = Vec::new();
+        let mut taken = |revisions: &[i64], fragment| {
+            let events = revisions.iter().copied().map(event).collect();
+            let response = WatchResponse { events, fragment, ..WatchResponse::default() };
+            let whole = take_whole(response, &mut held);
+            whole.iter().map(|event| event.kv.mod_revision).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(&[1, 2, 2], true), [1]);
+        assert_eq!(taken(&[2], true), []);
+        assert_eq!(taken(&[2, 3], true), [2, 2, 2, 2]);
+        assert_eq!(taken(&[3, 4], false), [3, 3, 4]);
+        assert_eq!(taken(&[5, 6], false), [5, 6]);
+    }
 
     #[test]
     fn versions_that_tell_progress() {
