@@ -261,7 +261,7 @@ pub struct Map {
 }
 
 /// Up to this many entries a scan beats a binary search.
-const SCAN_MAX: usize = 8;
+const SCAN_MAX: usize = 16;
 
 impl Map {
     pub const fn new() -> Map {
@@ -303,17 +303,26 @@ impl Map {
         self.entries.binary_search_by(|(k, _)| k.as_str().cmp(key))
     }
 
+    /// Where a key is. Unlike [`Map::find`] this need not know where it would be: of nearly all other keys the length
+    /// tells that they are others.
+    fn position(&self, key: &str) -> Option<usize> {
+        if self.entries.len() <= SCAN_MAX {
+            return self.entries.iter().position(|(k, _)| k.as_str() == key);
+        }
+        self.find(key).ok()
+    }
+
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.find(key).ok().and_then(|i| self.entries.get(i)).map(|(_, v)| v)
+        self.position(key).and_then(|i| self.entries.get(i)).map(|(_, v)| v)
     }
 
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        let i = self.find(key).ok()?;
+        let i = self.position(key)?;
         self.entries.get_mut(i).map(|(_, v)| v)
     }
 
     pub fn contains_key(&self, key: &str) -> bool {
-        self.find(key).is_ok()
+        self.position(key).is_some()
     }
 
     /// The member `key` for writing, null when it was missing.
@@ -341,7 +350,7 @@ impl Map {
     }
 
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        let i = self.find(key).ok()?;
+        let i = self.position(key)?;
         Some(self.entries.remove(i).1)
     }
 

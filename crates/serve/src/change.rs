@@ -122,7 +122,8 @@ pub fn patched(attempt: &Attempt, patch: &Patch, schema: &Schema, ty: TypeId, mu
     }
     let clears = managed::clears(&document);
     let gvk = Gvk::from_api_version(document["apiVersion"].str(), document["kind"].str());
-    let text = json::to_string(&document);
+    // The text of the patched document is in messages about other patches only.
+    let text = (patch.kind != PatchKind::Strategic).then(|| json::to_string(&document)).unwrap_or_default();
     let rejected = |why: &str| match patch.kind {
         PatchKind::Strategic => patch::strategic::unusable(&patch.body, why),
         _ => patch_rejected(&text, why),

@@ -171,7 +171,17 @@ fn typed_object(
         let text = format!("the object provided is unrecognized (must be of type {kind}): {why} ({})", shown(body));
         Status::bad_request(text)
     };
-    let (api_version, kind) = kind_of(format, body).map_err(|why| unrecognized(&why.text))?;
+    let decoded = match format {
+        Format::Json => codec::decode_json(schema, ty, body),
+        Format::Yaml => codec::decode_yaml(schema, ty, body),
+        Format::Protobuf => codec::decode_protobuf(schema, ty, body),
+    };
+    // A body that is read says its kind by the way. What cannot be read may be of another kind, which comes first.
+    let kind = match decoded.as_ref().ok().and_then(|decoded| kind_of_decoded(&decoded.value)) {
+        Some(kind) => kind,
+        None => kind_of(format, body).map_err(|why| unrecognized(&why.text))?,
+    };
+    let (api_version, kind) = kind;
     if api_version.matches('/').count() > 1 {
         return Err(unrecognized(&format!("unexpected GroupVersion string: {api_version}")));
     }
@@ -181,16 +191,21 @@ fn typed_object(
     } else {
         check_kind(route, &actual, expected)?;
     }
-    let decoded = match format {
-        Format::Json => codec::decode_json(schema, ty, body),
-        Format::Yaml => codec::decode_yaml(schema, ty, body),
-        Format::Protobuf => codec::decode_protobuf(schema, ty, body),
-    };
     match decoded {
         Ok(decoded) => Ok(decoded),
         Err(DecodeError { stage: Stage::Kind, text }) => Err(unrecognized(&text)),
         Err(DecodeError { stage: Stage::Body, text }) => Err(cannot_be_handled(&actual, &expected.kind, &text)),
     }
+}
+
+/// `apiVersion` and `kind` of a decoded body; `None` when they are no texts, as custom resources may have them.
+fn kind_of_decoded(object: &Value) -> Option<(Str, Str)> {
+    let text = |field: &str| match &object[field] {
+        Value::Null => Some(Str::default()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    Some((text("apiVersion")?, text("kind")?))
 }
 
 fn kind_of(format: Format, body: &[u8]) -> std::result::Result<(Str, Str), DecodeError> {
@@ -283,7 +298,7 @@ fn shown(body: &[u8]) -> String {
 
 /// Whether the body has managedFields that ask to forget all managers. Only then is it read a second time.
 fn clears_managers(format: Format, body: &[u8]) -> bool {
-    let mentions = body.windows(13).any(|w| w == b"managedFields");
+    let mentions = memchr::memmem::find(body, b"managedFields").is_some();
     mentions && format == Format::Json && json::parse(body).is_ok_and(|parsed| patch::managed::clears(&parsed.value))
 }
 

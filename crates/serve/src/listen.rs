@@ -1,8 +1,10 @@
 //! The outermost shell: connections. TLS, HTTP/1.1 and HTTP/2, limits, draining. Knows no path and no resource.
 
+mod gathered;
+mod socket;
 pub mod tls;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -22,6 +24,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
+
+use gathered::gathered;
+use socket::Socket;
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Debug, Default)]
@@ -150,14 +155,14 @@ impl<H> Connection<H> {
     {
         prepare_socket(&stream);
         let Some(acceptor) = acceptor else {
-            return self.serve(stream).await;
+            return self.serve(Socket::new(stream)).await;
         };
         let handshake = async {
             if speaks_plain_http(&stream).await {
                 refuse_plain_http(stream).await;
                 return None;
             }
-            Some(acceptor.accept(stream).await)
+            Some(acceptor.accept(Socket::new(stream)).await)
         };
         match tokio::time::timeout(self.limits.handshake_timeout, handshake).await {
             Ok(Some(Ok(stream))) => {
@@ -200,6 +205,7 @@ impl<H> Connection<H> {
             }
         });
         let builder = protocols(&limits);
+        let (stream, turns) = gathered(stream);
         let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut idle = tokio::time::interval(limits.idle_timeout);
         idle.tick().await;
@@ -209,7 +215,14 @@ impl<H> Connection<H> {
         }
         loop {
             tokio::select! {
-                ended = connection.as_mut() => {
+                ended = poll_fn(|ctx| {
+                    let ended = connection.as_mut().poll(ctx);
+                    // At the end, too: an upgraded connection's answer is sent by nobody else.
+                    match turns.send(ctx, ended.is_ready()) {
+                        Poll::Ready(Err(why)) if ended.is_pending() => Poll::Ready(Err(why.into())),
+                        _ => ended,
+                    }
+                }) => {
                     if let Err(why) = ended {
                         tracing::debug!(%why, "connection ended");
                     }
