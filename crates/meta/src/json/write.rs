@@ -115,9 +115,8 @@ pub fn write_string(s: &str, out: &mut Vec<u8>) {
 
 /// Whether every byte stands for itself. Sixteen at a time, which compilers turn into vector instructions.
 fn is_plain(bytes: &[u8]) -> bool {
-    let special = |b: u8| {
-        (b < 0x20) | (b == b'"') | (b == b'\\') | (b == b'<') | (b == b'>') | (b == b'&') | (b == 0xe2)
-    };
+    let special =
+        |b: u8| (b < 0x20) | (b == b'"') | (b == b'\\') | (b == b'<') | (b == b'>') | (b == b'&') | (b == 0xe2);
     let mut chunks = bytes.chunks_exact(16);
     let found = chunks.by_ref().any(|chunk| chunk.iter().fold(false, |found, b| found | special(*b)));
     !found && !chunks.remainder().iter().any(|b| ESCAPES[usize::from(*b)] != 0 || *b == 0xe2)
