@@ -52,6 +52,8 @@ pub(crate) struct Core {
     /// By prefix.
     published: RwLock<BTreeMap<Str, Arc<Published>>>,
     pub(crate) revision: Arc<AtomicU64>,
+    /// Held while a batch becomes visible, resource by resource.
+    publishing: RwLock<()>,
     /// For waiting.
     pub(crate) progress: watch::Sender<Progress>,
     /// When which revision was the newest: (Unix seconds, revision), oldest first, one per second at most.
@@ -142,6 +144,7 @@ impl Core {
             closing: AtomicBool::new(false),
             published: RwLock::default(),
             revision: Arc::new(AtomicU64::new(revision)),
+            publishing: RwLock::default(),
             progress: watch::Sender::new(Progress { revision, failed: None }),
             times: Mutex::default(),
             compacted: AtomicU64::new(0),
@@ -252,9 +255,11 @@ impl Core {
         old.published.feed.log.write().unwrap_or_else(PoisonError::into_inner).withdraw();
         old.published.feed.wake();
         self.lock_pinned().retain(|snapshot| snapshot.prefix != prefix);
-        let objects = old.version.objects.iter();
+        // After a failure the working version holds what was never durable.
+        let version = old.published.newest();
+        let objects = version.objects.iter();
         head.unclaimed.extend(objects.map(|(key, object)| (key.clone(), object.clone())));
-        head.unclaimed_log = WatchLog::starting_after(head.revision);
+        head.unclaimed_log = WatchLog::starting_after(version.revision.max(self.revision.load(Ordering::Acquire)));
     }
 
     /// The newest states of all resources, and the rest under "".
@@ -270,9 +275,18 @@ impl Core {
         resource_of(&published, key).cloned()
     }
 
+    /// Returns when everything up to `seen` is visible. Whoever saw a resource's part of a batch waits for the other parts,
+    /// some microseconds at most: what is read next must not be older.
+    pub(crate) fn wait_published(&self, seen: u64) {
+        if seen > self.revision.load(Ordering::Acquire) {
+            drop(self.publishing.read().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
     /// Makes a durable batch visible: states, then events, then the revision, then the wake-ups.
     pub(crate) fn publish(&self, batch: Unpublished) {
-        let mut feeds = Vec::with_capacity(batch.changed.len());
+        let mut changed = Vec::with_capacity(batch.changed.len());
+        let publishing = self.publishing.write().unwrap_or_else(PoisonError::into_inner);
         for (published, version, events) in batch.changed {
             // One step for readers of the log: a snapshot's state is never ahead of the events that undo it.
             let mut log = published.feed.log.write().unwrap_or_else(PoisonError::into_inner);
@@ -280,12 +294,12 @@ impl Core {
             let old =
                 std::mem::replace(&mut *published.version.write().unwrap_or_else(PoisonError::into_inner), version);
             drop(log);
-            drop(old);
-            feeds.push(published);
+            changed.push((published, old));
         }
         self.revision.store(batch.revision, Ordering::Release);
+        drop(publishing);
         self.progress.send_modify(|progress| progress.revision = batch.revision);
-        feeds.iter().for_each(|published| published.feed.wake());
+        changed.iter().for_each(|(published, _)| published.feed.wake());
         self.note_time(now_seconds(), batch.revision);
     }
 

@@ -124,7 +124,10 @@ impl Store {
     pub fn get(&self, key: &str) -> Option<Arc<Object>> {
         let published = self.core.resource(key)?;
         let version = published.version.read().unwrap_or_else(PoisonError::into_inner);
-        version.objects.get(key).cloned()
+        let (object, seen) = (version.objects.get(key).cloned(), version.revision);
+        drop(version);
+        self.core.wait_published(seen);
+        object
     }
 
     /// The objects under a prefix: a resource's, or a longer one (a namespace's part). Empty when nothing is registered there.
@@ -135,6 +138,7 @@ impl Store {
             Some(published) => published.version.read().unwrap_or_else(PoisonError::into_inner).clone(),
             None => Version::default(),
         };
+        self.core.wait_published(version.revision);
         Snapshot { revision: revision.max(version.revision), version, prefix: prefix.into() }
     }
 

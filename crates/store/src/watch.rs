@@ -122,6 +122,7 @@ impl Cursor {
 
     /// The next event if it is there already.
     pub fn try_next(&mut self) -> Result<Option<Event>, Lost> {
+        let published = self.published.load(Ordering::Acquire);
         let log = self.feed.log.read().unwrap_or_else(PoisonError::into_inner);
         if log.withdrawn {
             return Err(Lost { oldest: log.floor });
@@ -131,6 +132,10 @@ impl Cursor {
             let Some((number, event)) = number.and_then(|number| Some((number, log.get(number)?))) else {
                 return Ok(None);
             };
+            if event.revision > published {
+                // About to be visible everywhere; then this is woken.
+                return Ok(None);
+            }
             self.next = number + 1;
             // Only when it asked for a revision that was not there yet.
             if event.revision <= self.after {
@@ -151,7 +156,10 @@ impl Cursor {
         let log = self.feed.log.read().unwrap_or_else(PoisonError::into_inner);
         match candidate(self.topic.as_deref(), self.next, &log) {
             // Not the last event's: one transaction's events share a revision.
-            Ok(Some(number)) => log.get(number).map_or(self.after, |waiting| (waiting.revision - 1).max(self.after)),
+            Ok(Some(number)) => {
+                let before = log.get(number).map_or(published, |waiting| published.min(waiting.revision - 1));
+                before.max(self.after)
+            }
             Ok(None) => self.seen.max(published),
             // The next event is gone, which `next` will tell.
             Err(_) => self.seen,

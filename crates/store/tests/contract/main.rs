@@ -11,9 +11,11 @@ use store::{
 
 #[path = "../etcd_server/mod.rs"]
 mod etcd_server;
+mod reading;
 mod watching;
 
 use etcd_server::EtcdServer;
+use reading::readers_see_whole_transactions;
 use watching::{
     bookmarks_are_true, quiet_watchers_lose_nothing, watchers_wait_and_hear, watches_are_ordered_complete_and_resumable,
 };
@@ -150,6 +152,7 @@ contract!(
     writes_are_compared_and_ordered,
     transactions_are_whole,
     snapshots_stay_as_they_were,
+    readers_see_whole_transactions,
     pages_are_served_at_their_revision,
     indexes_follow_changes,
     watches_are_ordered_complete_and_resumable,
