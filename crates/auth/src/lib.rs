@@ -5,6 +5,7 @@
 pub mod bootstrap;
 pub mod escalation;
 pub mod impersonate;
+pub mod jose;
 pub mod node;
 pub mod rbac;
 pub mod review;

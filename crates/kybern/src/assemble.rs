@@ -5,23 +5,19 @@ use std::sync::Arc;
 
 use auth::node::NodeAuthorizer;
 use resource::Descriptor;
-use rustls::RootCertStore;
-use serve::authenticate::{Authenticator, Authenticators, BearerTokens, ClientCertificates, FrontProxy, TokenFile};
 use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
 use serve::connect::{Dialer, KubeletTrust};
 use serve::health::Health;
-use serve::listen::tls;
 use serve::metrics::Metrics;
 use serve::registry::Registry;
-use serve::token::{AccountTokens, TokenKeys};
 use serve::{Resources, Server, Settings};
 use store::Store;
 use tokio::sync::watch;
 
 use crate::aggregate::Services;
+use crate::authentication;
 use crate::options::{self, Mode, Options};
 use crate::pages::Site;
-use crate::pki::Pki;
 use crate::policy::{Followed, NodeMode, RbacMode};
 use crate::trust;
 
@@ -32,7 +28,8 @@ const QUEUE_WAIT: std::time::Duration = std::time::Duration::from_secs(15);
 pub struct Parts {
     /// Unless objects are kept in etcd. `None`: in memory.
     pub store_dir: Option<PathBuf>,
-    pub client_roots: RootCertStore,
+    /// kybern's own CA, PEM.
+    pub own_ca: String,
     pub health: Arc<Health>,
     /// True when the process ends.
     pub stopping: watch::Receiver<bool>,
@@ -54,18 +51,20 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
     let served = Resources::new(descriptors);
     let kept = served.all().filter(|endpoint| serve::is_stored_form(endpoint)).map(serve::store_resource).collect();
     let store = open_store(options, &parts, kept).await?;
-    let keys = Arc::new(token_keys(options, &parts.service_account_key)?);
-    let account_tokens = AccountTokens {
-        keys: keys.clone(),
-        rules: resources::service_account_tokens(),
-        store: store.clone(),
-        resources: built_in.clone(),
+    let keys = Arc::new(options.authentication.keys(&parts.service_account_key)?);
+    let authentication = authentication::Parts {
+        own_ca: &parts.own_ca,
+        keys: &keys,
+        store: &store,
+        resources: &built_in,
+        stopping: &parts.stopping,
     };
+    let authenticators = options.authentication.open(&authentication)?;
     let admission = admission::Chain::new(&words(&options.admission.enabled), &words(&options.admission.disabled))?;
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
-        authenticators: authenticators(options, parts.client_roots, account_tokens)?,
+        authenticators,
         authorizers: authorizers(options, &store, built_in),
         tokens: Some(keys),
         queue: serve::queue::Queue::new(QUEUE_WAIT),
@@ -131,63 +130,4 @@ fn authorizers(options: &Options, store: &Store, resources: Arc<Resources>) -> A
         }
     };
     Authorizers { ordered: options.authorization_modes.iter().map(authorizer).collect(), ..Authorizers::default() }
-}
-
-/// Who signs client certificates.
-pub fn client_roots(options: &Options, pki: &Pki) -> Result<RootCertStore, String> {
-    match &options.authentication.client_ca {
-        Some(path) => {
-            let bundle = trust::read_file("client-ca-file", path)?;
-            trust::roots(&bundle).map_err(|why| format!("--client-ca-file: {why}"))
-        }
-        None => trust::roots(&pki.ca),
-    }
-}
-
-/// The keys of service account tokens: the data directory's, or those that flags name.
-fn token_keys(options: &Options, own: &str) -> Result<TokenKeys, String> {
-    let options = &options.authentication;
-    let signing = match &options.service_account_signing_key {
-        Some(path) => trust::read_file("service-account-signing-key-file", path)?,
-        None => own.to_owned(),
-    };
-    let read = |path: &PathBuf| trust::read_file("service-account-key-file", path);
-    let accepted = options.service_account_keys.iter().map(read).collect::<Result<Vec<String>, String>>()?;
-    let issuer = options.issuers.first().map_or("", String::as_str);
-    let audiences = options.audiences.iter().map(|audience| audience.as_str().into()).collect();
-    TokenKeys::new(issuer, audiences, &signing, &accepted).map_err(|why| format!("service account keys: {why}"))
-}
-
-fn authenticators(
-    options: &Options,
-    client_roots: RootCertStore,
-    account_tokens: AccountTokens,
-) -> Result<Authenticators, String> {
-    let verifier = tls::client_verifier(client_roots)?;
-    let mut tokens = BearerTokens::default();
-    if let Some(path) = &options.authentication.token_file {
-        let text = trust::read_file("token-auth-file", path)?;
-        tokens.kinds.push(Arc::new(TokenFile::parse(&text).map_err(|why| format!("--token-auth-file: {why}"))?));
-    }
-    tokens.kinds.push(Arc::new(account_tokens));
-    let mut ordered: Vec<Arc<dyn Authenticator>> = vec![];
-    if let Some(proxy) = &options.authentication.front_proxy {
-        ordered.push(Arc::new(front_proxy(proxy)?));
-    }
-    ordered.push(Arc::new(ClientCertificates::new(verifier)));
-    ordered.push(Arc::new(tokens));
-    Ok(Authenticators { ordered, anonymous: options.authentication.anonymous })
-}
-
-fn front_proxy(options: &options::FrontProxy) -> Result<FrontProxy, String> {
-    let bundle = trust::read_file("requestheader-client-ca-file", &options.ca)?;
-    let roots = trust::roots(&bundle).map_err(|why| format!("--requestheader-client-ca-file: {why}"))?;
-    Ok(FrontProxy {
-        verifier: tls::client_verifier(roots)?,
-        names: options.names.clone(),
-        user_headers: options.user_headers.clone(),
-        uid_headers: options.uid_headers.clone(),
-        group_headers: options.group_headers.clone(),
-        extra_prefixes: options.extra_prefixes.clone(),
-    })
 }

@@ -3,6 +3,7 @@
 pub mod aggregate;
 pub mod assemble;
 mod auditing;
+pub mod authentication;
 pub mod bench;
 pub mod boot;
 pub mod data_dir;
@@ -13,6 +14,7 @@ pub mod options;
 pub mod pages;
 pub mod pki;
 pub mod policy;
+mod reload;
 pub mod run;
 mod test_server;
 pub mod trust;

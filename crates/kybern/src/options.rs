@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::auditing::Auditing;
+use crate::authentication::Authentication;
 use crate::data_dir::DataDir;
 use crate::flags::{Given, Program};
 
@@ -63,32 +64,6 @@ pub struct Tls {
     pub http2: bool,
     pub streams_max: u32,
     pub share_port: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-pub struct Authentication {
-    pub anonymous: bool,
-    /// `None`: kybern's own CA.
-    pub client_ca: Option<PathBuf>,
-    pub token_file: Option<PathBuf>,
-    pub front_proxy: Option<FrontProxy>,
-    /// The first one signs.
-    pub issuers: Vec<String>,
-    pub service_account_keys: Vec<PathBuf>,
-    pub service_account_signing_key: Option<PathBuf>,
-    pub audiences: Vec<String>,
-}
-
-/// `--requestheader-*`
-#[derive(Clone, Debug)]
-pub struct FrontProxy {
-    pub ca: PathBuf,
-    /// Empty: any.
-    pub names: Vec<String>,
-    pub user_headers: Vec<String>,
-    pub uid_headers: Vec<String>,
-    pub group_headers: Vec<String>,
-    pub extra_prefixes: Vec<String>,
 }
 
 /// How other servers are reached that serve group versions behind this one.
@@ -190,37 +165,6 @@ impl Tls {
             http2: !given.switch("disable-http2-serving")?,
             streams_max,
             share_port: given.switch("permit-port-sharing")?,
-        })
-    }
-}
-
-impl Authentication {
-    fn resolve(given: &Given) -> Result<Authentication, String> {
-        let front_proxy = path(given, "requestheader-client-ca-file").map(|ca| FrontProxy {
-            ca,
-            names: given.list("requestheader-allowed-names"),
-            user_headers: given.list("requestheader-username-headers"),
-            uid_headers: given.list("requestheader-uid-headers"),
-            group_headers: given.list("requestheader-group-headers"),
-            extra_prefixes: given.list("requestheader-extra-headers-prefix"),
-        });
-        let mut issuers = given.list("service-account-issuer");
-        if issuers.is_empty() {
-            issuers.push("https://kubernetes.default.svc".into());
-        }
-        let mut audiences = given.list("api-audiences");
-        if audiences.is_empty() {
-            audiences.extend(issuers.first().cloned());
-        }
-        Ok(Authentication {
-            anonymous: given.switch("anonymous-auth")?,
-            client_ca: path(given, "client-ca-file"),
-            token_file: path(given, "token-auth-file"),
-            front_proxy,
-            issuers,
-            service_account_keys: given.list("service-account-key-file").into_iter().map(PathBuf::from).collect(),
-            service_account_signing_key: path(given, "service-account-signing-key-file"),
-            audiences,
         })
     }
 }
@@ -346,7 +290,7 @@ mod tests {
         assert_eq!(options.event_ttl, Duration::from_secs(3600));
         assert_eq!(options.node_ports, (30000, 32767));
         assert!(options.tls.http2 && options.authentication.anonymous);
-        assert_eq!(options.authentication.audiences, options.authentication.issuers);
+        assert_eq!(options.authentication.audiences, options.authentication.accounts.issuers);
     }
 
     #[test]
@@ -376,6 +320,8 @@ mod tests {
             "--anonymous-auth=perhaps",
             "--etcd-certfile=/x --etcd-servers=http://127.0.0.1:2379",
             "--etcd-compaction-interval=often --etcd-servers=http://127.0.0.1:2379",
+            "--service-account-max-token-expiration=1m",
+            "--service-account-jwks-uri=http://x",
         ];
         for flags in cases {
             let why = resolve(flags).expect_err(flags);

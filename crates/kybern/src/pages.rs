@@ -172,12 +172,12 @@ impl Pages for Site {
                 Some(if known { json(&serve::version::document()) } else { status(&Status::resource_not_found()) })
             }
             "/.well-known/openid-configuration" => {
-                let keys = server.tokens.as_ref().filter(|keys| keys.issuer.starts_with("https://"))?;
+                let keys = server.tokens.as_ref().filter(|keys| keys.is_published())?;
                 let document = keys.discovery(&format!("https://{}/openid/v1/jwks", self.address));
                 Some(kept(respond(200, "application/json", meta::json::to_string(&document))))
             }
             "/openid/v1/jwks" => {
-                let keys = server.tokens.as_ref().filter(|keys| keys.issuer.starts_with("https://"))?;
+                let keys = server.tokens.as_ref().filter(|keys| keys.is_published())?;
                 let accept = head.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
                 if !accept.contains("*/*") && !accept.contains(KEY_SET) {
                     let text = format!("406: Not Acceptable\n\nAvailable representations: {KEY_SET}");

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::RootCertStore;
 use serve::Server;
 use serve::health::Health;
 use serve::listen::{Limits, Port, listen, tls};
@@ -126,11 +125,10 @@ impl Running {
         write_kubeconfig(&dir, address, &pki)?;
         let (stop, stopping) = watch::channel(false);
         let health = Arc::new(Health::default());
-        let client_roots = assemble::client_roots(options, &pki)?;
         let services = Arc::<aggregate::Services>::default();
         let parts = assemble::Parts {
             store_dir: Some(dir.store()),
-            client_roots: client_roots.clone(),
+            own_ca: pki.ca.clone(),
             health: health.clone(),
             stopping: stopping.clone(),
             address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
@@ -157,7 +155,7 @@ impl Running {
             }
         };
         let limits = Limits { streams_max: options.tls.streams_max, http2: options.tls.http2, ..Limits::default() };
-        let tls = Some(Arc::new(tls_config(options, &pki, &client_roots)?));
+        let tls = Some(Arc::new(tls_config(options, &pki)?));
         let secure = Port { listener, tls, trusted: false, limits: limits.clone() };
         ports.push(tokio::spawn(listen(secure, handler.clone(), stopping.clone())));
         if let Some(listener) = insecure {
@@ -195,15 +193,11 @@ impl Running {
 }
 
 fn facts(options: &Options, port: u16, pki: &Pki) -> Result<Facts, String> {
-    let client_ca = match &options.authentication.client_ca {
-        Some(path) => trust::read_file("client-ca-file", path)?,
-        None => pki.ca.clone(),
-    };
     Ok(Facts {
         endpoint: options.advertise_address,
         port,
         service_ranges: options.service_ranges.clone(),
-        client_ca,
+        client_ca: options.authentication.client_bundle(&pki.ca)?,
         now: meta::time::Timestamp::now().to_rfc3339(),
     })
 }
@@ -227,7 +221,7 @@ fn advertised(options: &Options) -> Vec<IpAddr> {
     services.chain(options.advertise_address).chain(bind).collect()
 }
 
-pub fn tls_config(options: &Options, pki: &Pki, roots: &RootCertStore) -> Result<rustls::ServerConfig, String> {
+pub fn tls_config(options: &Options, pki: &Pki) -> Result<rustls::ServerConfig, String> {
     let served = match &options.tls.certificate {
         Some((certificate, key)) => trust::served(
             &trust::read_file("tls-cert-file", certificate)?,
@@ -235,7 +229,7 @@ pub fn tls_config(options: &Options, pki: &Pki, roots: &RootCertStore) -> Result
         )?,
         None => trust::served(&pki.serving.certificate, &pki.serving.key)?,
     };
-    tls::server_config(served, Some(roots), options.tls.http2, options.tls.tls13_only).map_err(|why| why.to_string())
+    tls::server_config(served, options.tls.http2, options.tls.tls13_only).map_err(|why| why.to_string())
 }
 
 fn write_kubeconfig(dir: &DataDir, address: SocketAddr, pki: &Pki) -> Result<(), String> {

@@ -54,7 +54,7 @@ impl TestServer {
         let services = Arc::<aggregate::Services>::default();
         let parts = Parts {
             store_dir: None,
-            client_roots: trust::roots(&pki.ca)?,
+            own_ca: pki.ca.clone(),
             health: health.clone(),
             stopping,
             address: options.secure.to_string(),
@@ -66,7 +66,7 @@ impl TestServer {
             endpoint: None,
             port: options.secure.port(),
             service_ranges: options.service_ranges.clone(),
-            client_ca: pki.ca.clone(),
+            client_ca: options.authentication.client_bundle(&pki.ca)?,
             now: meta::time::Timestamp::now().to_rfc3339(),
         };
         boot::write(&server, &facts).await?;
@@ -83,14 +83,24 @@ impl TestServer {
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        serve::handle(&self.server, request, Peer::loopback()).await
+        self.request_from(Peer::loopback(), request).await
+    }
+
+    /// One request as it comes from `peer`: [`Peer::default`] is a client without a certificate, who is whom its headers
+    /// prove it to be.
+    pub async fn request_from<B>(&self, peer: Peer, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        serve::handle(&self.server, request, peer).await
     }
 
     /// Opens a port on the loopback address, with TLS; several calls open several.
     pub async fn open_port(&self) -> Result<SocketAddr, String> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|why| why.to_string())?;
         let address = listener.local_addr().map_err(|why| why.to_string())?;
-        let tls = run::tls_config(&self.options, &self.pki, &trust::roots(&self.pki.ca)?)?;
+        let tls = run::tls_config(&self.options, &self.pki)?;
         let port = Port { listener, tls: Some(Arc::new(tls)), trusted: false, limits: Limits::default() };
         let server = self.server.clone();
         let handler = move |request, peer| {

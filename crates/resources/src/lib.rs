@@ -42,6 +42,9 @@ pub fn service_account_tokens() -> &'static dyn resource::TokenRules {
     &core::serviceaccount_token::ServiceAccountToken
 }
 
+/// Who sends a bootstrap token.
+pub use core::bootstrap_token::bearer as bootstrap_token_bearer;
+
 /// The descriptors of all built-in resources, in no particular order.
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
     all_with(schema, &Settings::default())

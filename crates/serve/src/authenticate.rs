@@ -2,6 +2,7 @@
 //! (k8s.io/apiserver/pkg/authentication/request/{union,x509,bearertoken,websocket,anonymous}).
 
 mod bearer;
+mod digest;
 mod front_proxy;
 mod token_file;
 mod x509;
@@ -10,11 +11,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapAny;
 use http::HeaderMap;
 use meta::{Status, Str};
 use resource::User;
 
-pub use bearer::{BearerTokens, Token, Tokens};
+pub use bearer::{Bearer, BearerTokens, Token, TokenOutcome, Tokens};
+pub use digest::Remembered;
 pub use front_proxy::FrontProxy;
 pub use token_file::TokenFile;
 pub use x509::{ClientCertificates, common_name};
@@ -81,12 +84,33 @@ pub const GROUP_MASTERS: &str = "system:masters";
 pub const GROUP_AUTHENTICATED: &str = "system:authenticated";
 pub const GROUP_UNAUTHENTICATED: &str = "system:unauthenticated";
 
+/// Who may come without credentials.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Anonymous {
+    #[default]
+    Nobody,
+    Everywhere,
+    /// Only to these very paths.
+    Paths(Vec<String>),
+}
+
+impl Anonymous {
+    fn allows(&self, path: &str) -> bool {
+        match self {
+            Anonymous::Nobody => false,
+            Anonymous::Everywhere => true,
+            Anonymous::Paths(paths) => paths.iter().any(|allowed| allowed == path),
+        }
+    }
+}
+
 /// All authenticators in order, and what to do when none knows the sender.
 #[derive(Default)]
 pub struct Authenticators {
+    /// Asked before tokens.
     pub ordered: Vec<Arc<dyn Authenticator>>,
-    /// `--anonymous-auth`
-    pub anonymous: bool,
+    pub tokens: BearerTokens,
+    pub anonymous: Arc<ArcSwapAny<Arc<Anonymous>>>,
 }
 
 impl Authenticators {
@@ -97,7 +121,8 @@ impl Authenticators {
             return Ok(Authenticated { user: Arc::new(trusted_user()) });
         }
         let mut rejected = None;
-        for authenticator in &self.ordered {
+        let by_tokens: &dyn Authenticator = &self.tokens;
+        for authenticator in self.ordered.iter().map(AsRef::as_ref).chain([by_tokens]) {
             match authenticator.authenticate(credentials).wait().await {
                 Ok(Some(mut user)) => {
                     add_authenticated_group(&mut user);
@@ -111,10 +136,19 @@ impl Authenticators {
             tracing::debug!(why = why.0, path = credentials.path, "credentials refused");
             return Err(Status::unauthorized());
         }
-        if self.anonymous {
+        if self.anonymous.load().allows(credentials.path) {
             return Ok(Authenticated { user: Arc::new(anonymous_user()) });
         }
         Err(Status::unauthorized())
+    }
+}
+
+impl Authenticators {
+    /// Who bears a token, as if a request had brought nothing else.
+    pub async fn review(&self, token: Token<'_>) -> Result<Bearer, Rejected> {
+        let mut bearer = self.tokens.resolve(token).await?;
+        add_authenticated_group(&mut bearer.user);
+        Ok(bearer)
     }
 }
 

@@ -352,7 +352,7 @@ impl ResourceRequest<'_> {
         token::admit(self.server, &ctx, info, &kind, &options.to_value(WriteKind::Create), &mut request)?;
         let account = reader.get(&d.group, &d.plural, &info.namespace, &info.name);
         let account = account.ok_or_else(|| Status::not_found(&d.group, &d.plural, &info.name))?;
-        let answered = token::issue(self.server, rules, &ctx, &account, request)?;
+        let answered = token::issue(self.server, rules, &ctx, &account, request, self.warnings)?;
         Ok(answer::tree(&self.form, 201, &kind, &answered))
     }
 

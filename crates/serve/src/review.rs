@@ -1,17 +1,12 @@
 //! Questions that are asked by creating an object: who am I, whose token is this, may I.
 
-use crate::authenticate::{Authenticators, Credentials};
+use crate::authenticate::{Bearer, Rejected, Token};
 use crate::authorize::{Attributes, Decision, Target};
-use crate::listen::Peer;
 use crate::server::Server;
 use crate::write::{self, Outcome, Write};
-use http::{HeaderMap, HeaderValue, header};
 use meta::time::Timestamp;
 use meta::{Map, Result, Status, Str, Value, value};
 use resource::{Review, User, Whose};
-
-/// For whom tokens are good, unless flags say otherwise.
-const AUDIENCE: &str = "https://kubernetes.default.svc";
 
 /// The review with its answer in `status`. It passes mutating admission like what is stored.
 pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Outcome> {
@@ -68,26 +63,19 @@ fn user_info(user: &User) -> Value {
 }
 
 async fn token(server: &Server, spec: &Value) -> Result<Value> {
-    let token = spec["token"].str();
-    if token.is_empty() {
+    let text = spec["token"].str();
+    if text.is_empty() {
         return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
-    let wanted = spec["audiences"].items();
-    let meant = wanted.is_empty() || wanted.iter().any(|audience| audience.str() == AUDIENCE);
-    match owner(server, token).await {
-        Some(user) if meant => Ok(value!({"authenticated": true, "user": (user_info(&user)), "audiences": [AUDIENCE]})),
-        _ => Ok(value!({"user": {}, "error": "invalid bearer token"})),
+    let wanted: Vec<Str> = spec["audiences"].items().iter().map(|audience| audience.str().into()).collect();
+    let audiences = if wanted.is_empty() { &server.authenticators.tokens.audiences } else { &wanted };
+    match server.authenticators.review(Token { text, audiences }).await {
+        Ok(Bearer { user, audiences }) => {
+            let audiences = audiences.iter().map(Value::from).collect::<Vec<Value>>();
+            Ok(value!({"authenticated": true, "user": (user_info(&user)), "audiences": audiences}))
+        }
+        Err(Rejected(why)) => Ok(value!({"user": {}, "error": why})),
     }
-}
-
-/// Whose token this is: asked as if a request had brought nothing else.
-async fn owner(server: &Server, token: &str) -> Option<User> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).ok()?);
-    let credentials = Credentials { headers: &headers, peer: &Peer::default(), path: "" };
-    let named = Authenticators { ordered: server.authenticators.ordered.clone(), anonymous: false };
-    let authenticated = named.authenticate(&credentials).await.ok()?;
-    Some(User::clone(authenticated.user()))
 }
 
 async fn access(server: &Server, write: &Write, whose: Whose, object: &Value) -> Result<Value> {

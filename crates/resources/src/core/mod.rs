@@ -1,6 +1,7 @@
 //! The core group, `/api/v1`.
 
 mod binding;
+pub mod bootstrap_token;
 mod componentstatus;
 mod configmap;
 mod endpoints;

@@ -1,9 +1,12 @@
 //! serviceaccounts/token: short-lived identities of service accounts, alone or bound to a pod, secret or node
-//! (upstream: registry/core/serviceaccount/storage/token.go, pkg/serviceaccount/claims.go).
+//! (upstream: registry/core/serviceaccount/storage/token.go, pkg/serviceaccount/{claims,legacy}.go).
+
+mod kept;
 
 use meta::field::{ErrorList, Path};
+use meta::time::Timestamp;
 use meta::{Gvk, Result, Status, Str, Value, value};
-use resource::{Claims, Context, Reader, TokenRules, User};
+use resource::{Claims, Context, KEPT_ISSUER, Presented, Reader, TokenPolicy, TokenRules, User};
 
 const GROUP: &str = "authentication.k8s.io";
 const KIND: &str = "TokenRequest";
@@ -13,19 +16,21 @@ const SECONDS_MIN: i64 = 600;
 const SECONDS_OF_PODS: i64 = 3607;
 const SECONDS_EXTENDED: i64 = 365 * 24 * 3600;
 const PRIVATE: &str = "kubernetes.io";
+/// Clocks differ, and objects that are going stay good this long.
+const LEEWAY_SECONDS: i64 = 60;
+const INVALIDATED: &str = "service account token has been invalidated";
 
 pub struct ServiceAccountToken;
 
 impl TokenRules for ServiceAccountToken {
-    fn plan(&self, ctx: &Context, account: &Value, request: &mut Value, audiences: &[Str]) -> Result<Claims> {
+    fn plan(&self, ctx: &Context, account: &Value, request: &mut Value, policy: &TokenPolicy) -> Result<Claims> {
         let name = account["metadata"]["name"].str().to_owned();
         check_name(&name, request)?;
         let spec = request.entry("spec");
         if spec["audiences"].items().is_empty() {
-            spec.set("audiences", audiences.iter().map(Value::from).collect::<Vec<Value>>());
+            spec.set("audiences", policy.audiences.iter().map(Value::from).collect::<Vec<Value>>());
         }
         spec.set_default("expirationSeconds", SECONDS_DEFAULT);
-        let spec = &request["spec"];
         validate(spec)?;
         let mut private = value!({
             "namespace": (ctx.namespace),
@@ -36,42 +41,84 @@ impl TokenRules for ServiceAccountToken {
             bind(ctx, &name, bound, &mut private)?;
         }
         let asked = spec["expirationSeconds"].int();
+        let mut seconds = policy.seconds_max.map_or(asked, |longest| asked.min(longest));
+        let warning = (seconds < asked)
+            .then(|| format!("requested expiration of {asked} seconds shortened to {seconds} seconds"));
+        spec.set("expirationSeconds", seconds);
         let wanted: Vec<Str> = spec["audiences"].items().iter().map(|a| Str::from(a.str())).collect();
-        let mut seconds = asked;
-        if asked == SECONDS_OF_PODS && wanted == audiences {
+        let own = wanted.len() == policy.audiences.len() && wanted.iter().all(|a| policy.audiences.contains(a));
+        if policy.extends && own && seconds == SECONDS_OF_PODS && !private["pod"].is_null() {
+            private.set("warnafter", ctx.now.seconds.saturating_add(seconds));
             seconds = SECONDS_EXTENDED;
-            private.set("warnafter", ctx.now.seconds.saturating_add(asked));
         }
         let subject = format!("system:serviceaccount:{}:{name}", ctx.namespace).into();
-        Ok(Claims { subject, audiences: wanted, seconds, private: value!({PRIVATE: private}) })
+        Ok(Claims { subject, audiences: wanted, seconds, private: value!({PRIVATE: private}), warning })
     }
 
-    fn bearer(&self, reader: &dyn Reader, claims: &Value) -> std::result::Result<User, String> {
+    fn bearer(&self, reader: &dyn Reader, presented: &Presented) -> std::result::Result<User, String> {
+        let claims = presented.claims;
+        if claims["iss"].str() == KEPT_ISSUER {
+            return kept::bearer(reader, presented);
+        }
+        check_time(claims, presented.now)?;
         let private = &claims[PRIVATE];
         let namespace = private["namespace"].str();
         let account = &private["serviceaccount"];
         let name = account["name"].str();
-        let check = |resource: &str, namespace: &str, bound: &Value| {
-            let found = reader.get("", resource, namespace, bound["name"].str());
-            let Some(found) = found else { return Err(format!("{resource} {} is gone", bound["name"].str())) };
-            let same = found["metadata"]["uid"] == bound["uid"];
-            if same { Ok(()) } else { Err(format!("{resource} {} is another one now", bound["name"].str())) }
-        };
-        if claims["sub"].str() != format!("system:serviceaccount:{namespace}:{name}") {
-            return Err("the subject is not the account".into());
-        }
-        check("serviceaccounts", namespace, account)?;
+        check_account(reader, presented.now, namespace, name, account["uid"].str())?;
         for (claim, resource, namespace) in
-            [("pod", "pods", namespace), ("secret", "secrets", namespace), ("node", "nodes", "")]
+            [("secret", "secrets", namespace), ("pod", "pods", namespace), ("node", "nodes", "")]
         {
-            // a pod's node may go: only a token bound to the node itself ends with it
-            let is_bound = !private[claim].is_null() && (claim != "node" || private["pod"].is_null());
-            if is_bound {
-                check(resource, namespace, &private[claim])?;
+            // A pod's node may go: only a token that is bound to the node itself ends with it.
+            if private[claim].is_null() || claim == "node" && !private["pod"].is_null() {
+                continue;
+            }
+            let (name, uid) = (private[claim]["name"].str(), private[claim]["uid"].str());
+            let found = reader.get("", resource, namespace, name);
+            let found = found.filter(|found| !is_gone(found, presented.now)).ok_or(INVALIDATED)?;
+            let own = found["metadata"]["uid"].str();
+            if own != uid {
+                return Err(format!("{claim} UID ({own}) does not match service account {claim} ref claim ({uid})"));
             }
         }
         Ok(user(claims, namespace, name))
     }
+}
+
+fn check_time(claims: &Value, now: Timestamp) -> std::result::Result<(), String> {
+    let time = |name: &str| claims[name].as_int();
+    if time("nbf").is_some_and(|from| from > now.seconds.saturating_add(LEEWAY_SECONDS)) {
+        return Err("service account token is not valid yet".into());
+    }
+    if time("exp").is_some_and(|until| until < now.seconds.saturating_sub(LEEWAY_SECONDS)) {
+        return Err("service account token has expired".into());
+    }
+    if time("iat").is_some_and(|at| at > now.seconds.saturating_add(LEEWAY_SECONDS)) {
+        return Err("service account token claims could not be validated due to unexpected validation error".into());
+    }
+    Ok(())
+}
+
+/// Whether an object has been going for longer than the leeway.
+fn is_gone(object: &Value, now: Timestamp) -> bool {
+    let going = object["metadata"]["deletionTimestamp"].str();
+    Timestamp::parse(going).is_ok_and(|since| since.seconds < now.seconds.saturating_sub(LEEWAY_SECONDS))
+}
+
+fn check_account(
+    reader: &dyn Reader,
+    now: Timestamp,
+    namespace: &str,
+    name: &str,
+    uid: &str,
+) -> std::result::Result<(), String> {
+    let found = reader.get("", "serviceaccounts", namespace, name);
+    let found = found.ok_or_else(|| format!("serviceaccounts {} not found", meta::field::quote(name)))?;
+    if is_gone(&found, now) {
+        return Err(format!("service account {namespace}/{name} has been deleted"));
+    }
+    let own = found["metadata"]["uid"].str();
+    if own == uid { Ok(()) } else { Err(format!("service account UID ({own}) does not match claim ({uid})")) }
 }
 
 fn user(claims: &Value, namespace: &str, name: &str) -> User {
@@ -90,11 +137,15 @@ fn user(claims: &Value, namespace: &str, name: &str) -> User {
         add(&format!("{claim}-name"), private[claim]["name"].str());
         add(&format!("{claim}-uid"), private[claim]["uid"].str());
     }
+    User { extra, ..user_of_account(namespace, name, private["serviceaccount"]["uid"].str()) }
+}
+
+fn user_of_account(namespace: &str, name: &str, uid: &str) -> User {
     User {
         name: format!("system:serviceaccount:{namespace}:{name}").into(),
-        uid: private["serviceaccount"]["uid"].str().into(),
+        uid: uid.into(),
         groups: vec!["system:serviceaccounts".into(), format!("system:serviceaccounts:{namespace}").into()],
-        extra,
+        extra: vec![],
     }
 }
 

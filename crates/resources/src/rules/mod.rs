@@ -12,5 +12,6 @@ pub mod label_selector;
 pub mod pem;
 pub mod port;
 pub mod quantity;
+pub mod secret;
 pub mod shown;
 pub mod webhook_client;

@@ -7,35 +7,82 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONNECTION, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 
+use meta::Str;
+use resource::User;
+
 use super::{Answer, Authenticator, Credentials, Outcome, Rejected};
 
+const INVALID: &str = "invalid bearer token";
 const SUBPROTOCOL_PREFIX: &str = "base64url.bearer.authorization.k8s.io.";
 
 /// A bearer token as it was sent.
-pub struct Token<'a>(pub &'a str);
+#[derive(Clone, Copy)]
+pub struct Token<'a> {
+    pub text: &'a str,
+    /// It must be good for one of these.
+    pub audiences: &'a [Str],
+}
+
+/// Whom a token stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bearer {
+    pub user: User,
+    /// Those of the wanted audiences that the token is good for; none where its kind knows of no audiences: then it is good
+    /// for this server.
+    pub audiences: Vec<Str>,
+}
+
+impl From<User> for Bearer {
+    fn from(user: User) -> Bearer {
+        Bearer { user, audiences: vec![] }
+    }
+}
+
+/// `None`: no token of this kind.
+pub type TokenOutcome = Result<Option<Bearer>, Rejected>;
 
 /// One kind of token: a static list, service accounts, an OpenID provider.
 pub trait Tokens: Send + Sync {
-    fn authenticate<'a>(&'a self, token: Token<'a>) -> Answer<'a, Outcome>;
+    fn authenticate<'a>(&'a self, token: Token<'a>) -> Answer<'a, TokenOutcome>;
 }
 
 /// Asks each kind of token in order. A token that no kind knows is refused.
 #[derive(Default)]
 pub struct BearerTokens {
     pub kinds: Vec<Arc<dyn Tokens>>,
+    /// Of this server: `--api-audiences`.
+    pub audiences: Vec<Str>,
 }
 
 impl BearerTokens {
-    async fn resolve(&self, token: String) -> Outcome {
-        let mut rejected = Rejected("invalid bearer token".into());
+    /// Who bears the token; the first kind that knows decides. The error is upstream's text, which reviews show.
+    pub async fn resolve(&self, token: Token<'_>) -> Result<Bearer, Rejected> {
+        let mut reasons = vec![INVALID.to_owned()];
         for kind in &self.kinds {
-            match kind.authenticate(Token(&token)).wait().await {
-                Ok(Some(user)) => return Ok(Some(user)),
+            match kind.authenticate(token).wait().await {
+                Ok(Some(bearer)) => {
+                    if let Some(bearer) = self.for_audiences(bearer, token.audiences) {
+                        return Ok(bearer);
+                    }
+                }
                 Ok(None) => {}
-                Err(why) => rejected = why,
+                Err(Rejected(why)) if reasons.contains(&why) => {}
+                Err(Rejected(why)) => reasons.push(why),
             }
         }
-        Err(rejected)
+        match reasons.as_slice() {
+            [one] => Err(Rejected(one.clone())),
+            all => Err(Rejected(format!("[{}]", all.join(", ")))),
+        }
+    }
+
+    /// `None`: a token that is good for this server only, and something else was asked for.
+    fn for_audiences(&self, bearer: Bearer, wanted: &[Str]) -> Option<Bearer> {
+        if !bearer.audiences.is_empty() || self.audiences.is_empty() {
+            return Some(bearer);
+        }
+        let audiences: Vec<Str> = self.audiences.iter().filter(|own| wanted.contains(own)).cloned().collect();
+        (!audiences.is_empty()).then_some(Bearer { audiences, ..bearer })
     }
 }
 
@@ -46,7 +93,10 @@ impl Authenticator for BearerTokens {
             None => subprotocol_token(credentials.headers),
         };
         match token {
-            Ok(Some(token)) => Answer::Later(Box::pin(self.resolve(token))),
+            Ok(Some(text)) => Answer::Later(Box::pin(async move {
+                let token = Token { text: &text, audiences: &self.audiences };
+                self.resolve(token).await.map(|bearer| Some(bearer.user))
+            })),
             Ok(None) => Answer::Now(Ok(None)),
             Err(why) => Answer::Now(Err(why)),
         }

@@ -1,6 +1,6 @@
 //! `--requestheader-*`: a proxy with a certificate of its own says in headers who the user is.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderMap;
 use meta::Str;
@@ -12,7 +12,7 @@ use super::{Answer, Authenticator, Credentials, Outcome, Rejected, common_name};
 
 /// Which certificates are a front proxy's, and which headers it uses. Header names are compared without case.
 pub struct FrontProxy {
-    pub verifier: Arc<dyn ClientCertVerifier>,
+    pub verifier: RwLock<Arc<dyn ClientCertVerifier>>,
     /// Common names; none is any.
     pub names: Vec<String>,
     pub user_headers: Vec<String>,
@@ -22,10 +22,16 @@ pub struct FrontProxy {
 }
 
 impl FrontProxy {
+    /// Other authorities count from now on.
+    pub fn replace(&self, verifier: Arc<dyn ClientCertVerifier>) {
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+    }
+
     fn resolve(&self, credentials: &Credentials<'_>) -> Outcome {
         let Some(name) = first(credentials.headers, &self.user_headers) else { return Ok(None) };
         let Some((leaf, intermediates)) = credentials.peer.certificates.split_first() else { return Ok(None) };
-        self.verifier
+        let verifier = self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone();
+        verifier
             .verify_client_cert(leaf, intermediates, UnixTime::now())
             .map_err(|why| Rejected(format!("verifying the front proxy's certificate: {why}")))?;
         let proxy = common_name(leaf).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Client certificates: common name = user, organizations = groups.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use resource::User;
@@ -19,7 +19,7 @@ const UID_OID: &str = "1.3.6.1.4.1.57683.2";
 /// for each request, so that a bad one is a 401 and no broken connection, and so that one that expires stops counting.
 /// What was found good is believed for a while.
 pub struct ClientCertificates {
-    verifier: Arc<dyn ClientCertVerifier>,
+    verifier: RwLock<Arc<dyn ClientCertVerifier>>,
     /// By the whole chain as presented. Two signatures to check are most of the work of a small read.
     verified: Mutex<HashMap<Vec<u8>, Verified>>,
 }
@@ -40,7 +40,13 @@ const VERIFIED_MAX: usize = 4096;
 
 impl ClientCertificates {
     pub fn new(verifier: Arc<dyn ClientCertVerifier>) -> ClientCertificates {
-        ClientCertificates { verifier, verified: Mutex::default() }
+        ClientCertificates { verifier: RwLock::new(verifier), verified: Mutex::default() }
+    }
+
+    /// Other authorities count from now on.
+    pub fn replace(&self, verifier: Arc<dyn ClientCertVerifier>) {
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn verify(&self, chain: &[CertificateDer<'static>]) -> Outcome {
@@ -57,7 +63,8 @@ impl ClientCertificates {
         {
             return Ok(Some(known.user.clone()));
         }
-        self.verifier
+        let verifier = self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone();
+        verifier
             .verify_client_cert(leaf, intermediates, now)
             .map_err(|why| Rejected(format!("verifying the client certificate: {why}")))?;
         let (user, expires_at_seconds) = user_of(leaf)?;

@@ -14,23 +14,18 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// The configuration of the secure port. With `client_roots` clients are asked for a certificate, which is optional
-/// and may be anything that its holder has the key of; `authenticate` verifies it.
+/// The configuration of the secure port. Clients are asked for a certificate, which is optional and may be anything that its
+/// holder has the key of; `authenticate` verifies it. Whose certificates will do is not told, since that may change at any
+/// time and clients would keep theirs to themselves.
 pub fn server_config(
     certificates: Arc<dyn ResolvesServerCert>,
-    client_roots: Option<&RootCertStore>,
     http2: bool,
     tls13_only: bool,
 ) -> Result<ServerConfig, Error> {
     let versions: &[_] =
         if tls13_only { &[&rustls::version::TLS13] } else { &[&rustls::version::TLS13, &rustls::version::TLS12] };
     let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(versions)?;
-    let builder = match client_roots {
-        Some(roots) => {
-            builder.with_client_cert_verifier(Arc::new(AskOnly { provider: provider(), hints: roots.subjects() }))
-        }
-        None => builder.with_no_client_auth(),
-    };
+    let builder = builder.with_client_cert_verifier(Arc::new(AskOnly { provider: provider() }));
     let mut config = builder.with_cert_resolver(certificates);
     let alpn: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
@@ -46,12 +41,11 @@ pub fn client_verifier(roots: RootCertStore) -> Result<Arc<dyn ClientCertVerifie
 #[derive(Debug)]
 struct AskOnly {
     provider: Arc<CryptoProvider>,
-    hints: Vec<DistinguishedName>,
 }
 
 impl ClientCertVerifier for AskOnly {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &self.hints
+        &[]
     }
 
     fn client_auth_mandatory(&self) -> bool {
