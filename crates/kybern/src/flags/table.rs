@@ -182,6 +182,13 @@ const FLAGS: &[Flag] = &[
     ),
     flag("enable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins beside those that are on by default"),
     flag("disable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins to turn off"),
+    flag(
+        "admission-control-config-file",
+        Value,
+        "",
+        AUTHORIZATION,
+        "What admission plugins are told: an AdmissionConfiguration",
+    ),
     flag("service-cluster-ip-range", List, "10.0.0.0/24", CLUSTER, "Addresses for services, one range per IP family"),
     flag("service-node-port-range", Value, "30000-32767", CLUSTER, "Ports for services of type NodePort"),
     flag(
@@ -217,7 +224,6 @@ pub const UNUSED_SWITCHES: &[&str] = &[
 /// Flags of kube-apiserver that change nothing here, given with a value.
 pub const UNUSED_VALUES: &[&str] = &[
     "admission-control",
-    "admission-control-config-file",
     "allow-metric-labels",
     "allow-metric-labels-manifest",
     "apiserver-count",
