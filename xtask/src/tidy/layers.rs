@@ -17,8 +17,20 @@ const RANKS: &[&[&str]] = &[
 ];
 
 /// Crates that decide and do no input or output, and what would let them.
-const PURE: &[&str] =
-    &["meta", "cel", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "audit", "auth", "publish"];
+const PURE: &[&str] = &[
+    "meta",
+    "cel",
+    "schema",
+    "codec",
+    "patch",
+    "resource",
+    "resources",
+    "custom",
+    "admission",
+    "audit",
+    "auth",
+    "publish",
+];
 const IMPURE: &[&str] =
     &["tokio", "hyper", "hyper-util", "rustls", "grpc", "etcd", "store", "outbound", "serve", "socket2"];
 
