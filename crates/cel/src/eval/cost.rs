@@ -68,6 +68,14 @@ pub fn before(function: &str, overload: Option<&str>, args: &[Value]) -> u64 {
             }
             _ => 1,
         },
+        _ => standard(function, overload, args),
+    }
+}
+
+/// The operators and functions of cel-go itself.
+fn standard(function: &str, overload: Option<&str>, args: &[Value]) -> u64 {
+    let size = |at: usize| args.get(at).map_or(0, Value::size);
+    match function {
         "_==_" | "_!=_" if matches!(args.first(), Some(Value::Opaque(_))) => 1,
         "_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" => traversal(size(0).min(size(1))),
         "_+_" if matches!(args.first(), Some(Value::String(_) | Value::Bytes(_))) => {

@@ -5,6 +5,97 @@ use crate::Env;
 const OPERANDS: &str =
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
 
+/// Texts with the places and messages of what is wrong with them.
+const CASES: &[(&str, &[&str])] = &[
+    ("Bad_Value!", &["1:10: Syntax error: extraneous input '!' expecting <EOF>"]),
+    ("truex x", &["1:7: Syntax error: extraneous input 'x' expecting <EOF>"]),
+    ("1 2 3", &["1:3: Syntax error: mismatched input '2' expecting <EOF>"]),
+    ("object.", &["1:8: Syntax error: no viable alternative at input '.'"]),
+    ("", &["1:0: Syntax error: mismatched input '<EOF>' expecting OPERANDS"]),
+    ("1 +", &["1:4: Syntax error: mismatched input '<EOF>' expecting OPERANDS"]),
+    (
+        "in",
+        &[
+            "1:1: Syntax error: mismatched input 'in' expecting OPERANDS",
+            "1:3: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
+        ],
+    ),
+    (
+        "1 + +",
+        &[
+            "1:5: Syntax error: mismatched input '+' expecting OPERANDS",
+            "1:6: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
+        ],
+    ),
+    (
+        "1 + $",
+        &[
+            "1:5: Syntax error: token recognition error at: '$'",
+            "1:6: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
+        ],
+    ),
+    (
+        "*@a | b",
+        &[
+            "1:1: Syntax error: extraneous input '*' expecting OPERANDS",
+            "1:2: Syntax error: token recognition error at: '@'",
+            "1:5: Syntax error: token recognition error at: '| '",
+            "1:7: Syntax error: extraneous input 'b' expecting <EOF>",
+        ],
+    ),
+    (
+        "{",
+        &[
+            "1:2: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '}', '(', '.', ',', '-', '!', '?', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
+        ],
+    ),
+    ("A(){}", &["1:4: Syntax error: mismatched input '{' expecting <EOF>"]),
+    ("A{}()", &["1:4: Syntax error: mismatched input '(' expecting <EOF>"]),
+    ("{a}", &["1:3: Syntax error: mismatched input '}' expecting ':'"]),
+    ("ind[a{b}]", &["1:8: Syntax error: mismatched input '}' expecting ':'"]),
+    (
+        "func{{a}}",
+        &[
+            "1:6: Syntax error: extraneous input '{' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}",
+            "1:8: Syntax error: mismatched input '}' expecting ':'",
+            "1:9: Syntax error: extraneous input '}' expecting <EOF>",
+        ],
+    ),
+    (
+        "msg{:a}",
+        &[
+            "1:5: Syntax error: extraneous input ':' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}",
+            "1:7: Syntax error: mismatched input '}' expecting ':'",
+        ],
+    ),
+    ("{\"a\": 1}.\"a\"", &["1:10: Syntax error: no viable alternative at input '.\"a\"'"]),
+    ("self.true == 1", &["1:6: Syntax error: mismatched input 'true' expecting IDENTIFIER"]),
+    ("x{.", &["1:3: Syntax error: mismatched input '.' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}"]),
+    (
+        "?",
+        &[
+            "1:1: Syntax error: mismatched input '?' expecting OPERANDS",
+            "1:2: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
+        ],
+    ),
+    (
+        "--",
+        &[
+            "1:3: Syntax error: no viable alternative at input '-'",
+            "1:3: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
+        ],
+    ),
+    (
+        "\"\\xFh\"",
+        &[
+            "1:1: Syntax error: token recognition error at: '\"\\xFh'",
+            "1:6: Syntax error: token recognition error at: '\"'",
+            "1:7: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
+        ],
+    ),
+    ("1 + 2\n3 +", &["2:1: Syntax error: mismatched input '3' expecting <EOF>"]),
+];
+
 /// The places and messages reported for a text, a line each.
 fn reported(text: &str) -> Vec<String> {
     let issues = Env::default().compile(text).expect_err(text).to_string();
@@ -13,96 +104,7 @@ fn reported(text: &str) -> Vec<String> {
 
 #[test]
 fn what_is_wrong_is_said_as_antlr_says_it() {
-    let cases: &[(&str, &[&str])] = &[
-        ("Bad_Value!", &["1:10: Syntax error: extraneous input '!' expecting <EOF>"]),
-        ("truex x", &["1:7: Syntax error: extraneous input 'x' expecting <EOF>"]),
-        ("1 2 3", &["1:3: Syntax error: mismatched input '2' expecting <EOF>"]),
-        ("object.", &["1:8: Syntax error: no viable alternative at input '.'"]),
-        ("", &["1:0: Syntax error: mismatched input '<EOF>' expecting OPERANDS"]),
-        ("1 +", &["1:4: Syntax error: mismatched input '<EOF>' expecting OPERANDS"]),
-        (
-            "in",
-            &[
-                "1:1: Syntax error: mismatched input 'in' expecting OPERANDS",
-                "1:3: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
-            ],
-        ),
-        (
-            "1 + +",
-            &[
-                "1:5: Syntax error: mismatched input '+' expecting OPERANDS",
-                "1:6: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
-            ],
-        ),
-        (
-            "1 + $",
-            &[
-                "1:5: Syntax error: token recognition error at: '$'",
-                "1:6: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
-            ],
-        ),
-        (
-            "*@a | b",
-            &[
-                "1:1: Syntax error: extraneous input '*' expecting OPERANDS",
-                "1:2: Syntax error: token recognition error at: '@'",
-                "1:5: Syntax error: token recognition error at: '| '",
-                "1:7: Syntax error: extraneous input 'b' expecting <EOF>",
-            ],
-        ),
-        (
-            "{",
-            &[
-                "1:2: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '}', '(', '.', ',', '-', '!', '?', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}",
-            ],
-        ),
-        ("A(){}", &["1:4: Syntax error: mismatched input '{' expecting <EOF>"]),
-        ("A{}()", &["1:4: Syntax error: mismatched input '(' expecting <EOF>"]),
-        ("{a}", &["1:3: Syntax error: mismatched input '}' expecting ':'"]),
-        ("ind[a{b}]", &["1:8: Syntax error: mismatched input '}' expecting ':'"]),
-        (
-            "func{{a}}",
-            &[
-                "1:6: Syntax error: extraneous input '{' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}",
-                "1:8: Syntax error: mismatched input '}' expecting ':'",
-                "1:9: Syntax error: extraneous input '}' expecting <EOF>",
-            ],
-        ),
-        (
-            "msg{:a}",
-            &[
-                "1:5: Syntax error: extraneous input ':' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}",
-                "1:7: Syntax error: mismatched input '}' expecting ':'",
-            ],
-        ),
-        ("{\"a\": 1}.\"a\"", &["1:10: Syntax error: no viable alternative at input '.\"a\"'"]),
-        ("self.true == 1", &["1:6: Syntax error: mismatched input 'true' expecting IDENTIFIER"]),
-        ("x{.", &["1:3: Syntax error: mismatched input '.' expecting {'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}"]),
-        (
-            "?",
-            &[
-                "1:1: Syntax error: mismatched input '?' expecting OPERANDS",
-                "1:2: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
-            ],
-        ),
-        (
-            "--",
-            &[
-                "1:3: Syntax error: no viable alternative at input '-'",
-                "1:3: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
-            ],
-        ),
-        (
-            "\"\\xFh\"",
-            &[
-                "1:1: Syntax error: token recognition error at: '\"\\xFh'",
-                "1:6: Syntax error: token recognition error at: '\"'",
-                "1:7: Syntax error: mismatched input '<EOF>' expecting OPERANDS",
-            ],
-        ),
-        ("1 + 2\n3 +", &["2:1: Syntax error: mismatched input '3' expecting <EOF>"]),
-    ];
-    for (text, wanted) in cases {
+    for (text, wanted) in CASES {
         let wanted: Vec<String> = wanted.iter().map(|line| line.replace("OPERANDS", OPERANDS)).collect();
         assert_eq!(reported(text), wanted, "{text}");
     }
