@@ -286,16 +286,22 @@ mod tests {
 
     #[test]
     fn keys_without_an_order_end_nothing() {
-        let mut map = meta::Map::new();
-        for i in 0..200 {
-            map.insert(format!("{i}"), i);
-            map.insert(format!("{i}a"), i);
-            map.insert(format!("{i:050}0"), i);
+        let mut state = 7_u32;
+        let mut next = move |n: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % n
+        };
+        for _ in 0..100 {
+            let mut map = meta::Map::new();
+            for _ in 0..60 {
+                let key: String = (0..next(5)).filter_map(|_| "01259aZ-".chars().nth(next(8) as usize)).collect();
+                map.insert(key, true);
+            }
+            let value = Value::Object(map);
+            let mut out = Vec::new();
+            encode_yaml(&value, &mut out);
+            assert_eq!(parse_yaml(&out).map(|yaml| yaml.value), Ok(value));
         }
-        let value = Value::Object(map);
-        let mut out = Vec::new();
-        encode_yaml(&value, &mut out);
-        assert_eq!(parse_yaml(&out).map(|yaml| yaml.value), Ok(value));
     }
 
     #[test]
