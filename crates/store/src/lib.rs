@@ -8,6 +8,8 @@ mod embedded;
 mod engine;
 mod etcd;
 mod object;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod store;
 mod tree;
