@@ -22,7 +22,7 @@ pub use ::etcd::{Config as EtcdConfig, Tls as EtcdTls};
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;
 pub use etcd::EtcdOptions;
-pub use object::{ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
+pub use object::{Canonical, ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
 pub use store::{Options, OutOfRange, Store};
 pub use version::Term;

@@ -249,7 +249,6 @@ pub const UNUSED_VALUES: &[&str] = &[
     "etcd-db-metric-poll-interval",
     "etcd-healthcheck-timeout",
     "etcd-readycheck-timeout",
-    "etcd-servers-overrides",
     "external-hostname",
     "feature-gates",
     "goaway-chance",
@@ -300,11 +299,13 @@ pub const UNUSED_VALUES: &[&str] = &[
     "watch-cache-sizes",
 ];
 
-/// Flags of kube-apiserver that promise protection which kybern does not give. To accept them would be a lie.
+/// Flags of kube-apiserver that promise protection which kybern does not give, or name data that it would not see. To
+/// accept them would be a lie.
 pub const REFUSED: &[&str] = &[
     "authentication-config",
     "authorization-config",
     "authorization-policy-file",
     "authorization-webhook-config-file",
     "encryption-provider-config",
+    "etcd-servers-overrides",
 ];

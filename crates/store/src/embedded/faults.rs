@@ -18,8 +18,12 @@ fn resources() -> Vec<Resource> {
         let label = String::from_utf8_lossy(bytes.get(..1).unwrap_or_default()).as_ref().into();
         Ok(Meta { labels: vec![("first".into(), label)], ..Meta::default() })
     };
-    let resource =
-        |prefix: &str| Resource { prefix: prefix.into(), extract: Arc::new(extract), field_names: Vec::new() };
+    let resource = |prefix: &str| Resource {
+        prefix: prefix.into(),
+        extract: Arc::new(extract),
+        field_names: Vec::new(),
+        canonical: None,
+    };
     vec![resource("/registry/a/"), resource("/registry/b/")]
 }
 

@@ -1,8 +1,7 @@
 //! The edge where bytes go to etcd and come from it: the only place that knows both forms of an object.
 
 use super::{Etcd, own_writes::OwnPut, unsigned};
-use crate::commit::Published;
-use crate::object::{EncodingSlot, Object};
+use crate::object::{EncodingSlot, Meta, Object};
 use ::etcd::{KeyValue, Request};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -16,25 +15,30 @@ impl Etcd {
     /// The object that etcd has under a key of ours. What this server has just written is not decoded again.
     pub(super) fn object_of(&self, key: Arc<str>, kv: &KeyValue, own: Option<&OwnPut>) -> Object {
         let published = self.core.resource(&key);
-        let meta = match (own, &published) {
-            (Some(own), _) => own.meta.clone(),
-            (None, Some(published)) => published.resource.meta_of(&key, &kv.value),
-            (None, None) => crate::object::Meta::default(),
+        let (bytes, meta) = match (own, &published) {
+            (Some(own), _) => (own.bytes.clone(), own.meta.clone()),
+            (None, Some(published)) => {
+                let resource = &published.resource;
+                let bytes = resource.canonical_bytes(&kv.value).unwrap_or_else(|| copied(&kv.value));
+                let meta = resource.meta_of(&key, &bytes);
+                (bytes, meta)
+            }
+            (None, None) => (copied(&kv.value), Meta::default()),
         };
         Object {
             key,
             revision: unsigned(kv.mod_revision),
             create_revision: unsigned(kv.create_revision),
-            // Copied: what etcd sent is a part of a larger message.
-            bytes: own.map_or_else(|| Bytes::copy_from_slice(&kv.value), |own| own.bytes.clone()),
+            bytes,
             // A lease is etcd's affair.
-            meta: crate::object::Meta { expires_at_seconds: None, ..meta },
-            fingerprint: published.as_deref().map_or(0, fingerprint),
+            meta: Meta { expires_at_seconds: None, ..meta },
+            fingerprint: published.map_or(0, |published| published.fingerprint),
             encodings: EncodingSlot::new(&self.encodings()),
         }
     }
 }
 
-fn fingerprint(published: &Published) -> u32 {
-    published.fingerprint
+/// What etcd sent is a part of a larger message, which goes.
+fn copied(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }
