@@ -50,7 +50,9 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
     let built_in = Arc::new(Resources::new(descriptors.iter().cloned()));
     let served = Resources::new(descriptors);
     let kept = served.all().filter(|endpoint| serve::is_stored_form(endpoint)).map(serve::store_resource).collect();
-    let store = open_store(options, &parts, kept).await?;
+    let sealing = options.sealing.open(&served, &parts.health, &parts.stopping)?;
+    let at_rest = sealing.map(|encryption| encryption as Arc<dyn store::AtRest>);
+    let store = open_store(options, &parts, kept, store::Options { at_rest, ..store::Options::default() }).await?;
     let keys = Arc::new(options.authentication.keys(&parts.service_account_key)?);
     let authentication = authentication::Parts {
         own_ca: &parts.own_ca,
@@ -60,7 +62,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         stopping: &parts.stopping,
     };
     let authenticators = options.authentication.open(&authentication)?;
-    let admission = options.admission.chain()?;
+    let admission = admission::Chain::new(&words(&options.admission.enabled), &words(&options.admission.disabled))?;
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
@@ -80,20 +82,25 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
     }))
 }
 
-async fn open_store(options: &Options, parts: &Parts, kept: Vec<store::Resource>) -> Result<Store, String> {
+async fn open_store(
+    options: &Options,
+    parts: &Parts,
+    kept: Vec<store::Resource>,
+    own: store::Options,
+) -> Result<Store, String> {
     match (&options.etcd, &parts.store_dir) {
         (Some(etcd), _) => {
             // A revision stays in etcd for up to two intervals.
             let interval_seconds = etcd.compaction_interval.as_secs();
-            let default = store::Options::default();
-            let retention_seconds = default.retention_seconds.max(interval_seconds.saturating_mul(2));
-            let options = store::Options { retention_seconds, ..default };
-            let opened = Store::open_etcd(etcd_options(etcd)?, kept, options).await;
+            let retention_seconds = own.retention_seconds.max(interval_seconds.saturating_mul(2));
+            let own = store::Options { retention_seconds, ..own };
+            let opened = Store::open_etcd(etcd_options(etcd)?, kept, own).await;
             opened.map_err(|why| format!("the store in etcd at {}: {why}", etcd.servers.join(", ")))
         }
         (None, None) => Ok(Store::open_memory(kept)),
-        (None, Some(dir)) => Store::open_embedded(dir, kept, store::Options::default())
-            .map_err(|why| format!("the store in {}: {why}", dir.display())),
+        (None, Some(dir)) => {
+            Store::open_embedded(dir, kept, own).map_err(|why| format!("the store in {}: {why}", dir.display()))
+        }
     }
 }
 
@@ -111,6 +118,10 @@ fn etcd_options(etcd: &options::Etcd) -> Result<store::EtcdOptions, String> {
         compaction_interval: etcd.compaction_interval,
         lease_reuse_seconds: etcd.lease_reuse_seconds,
     })
+}
+
+fn words(list: &[String]) -> Vec<&str> {
+    list.iter().map(String::as_str).collect()
 }
 
 fn authorizers(options: &Options, store: &Store, resources: Arc<Resources>) -> Authorizers {

@@ -1,6 +1,5 @@
 //! kybern, the Kubernetes API server in one program: the command line, certificates, wiring, and running it.
 
-mod admission_plugins;
 pub mod aggregate;
 pub mod assemble;
 mod auditing;
@@ -17,6 +16,7 @@ pub mod pki;
 pub mod policy;
 mod reload;
 pub mod run;
+mod sealing;
 mod test_server;
 pub mod trust;
 

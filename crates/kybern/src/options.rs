@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::admission_plugins::AdmissionPlugins;
 use crate::auditing::Auditing;
 use crate::authentication::Authentication;
 use crate::data_dir::DataDir;
 use crate::flags::{Given, Program};
+use crate::sealing::Sealing;
 
 /// Everything that a server is started with.
 #[derive(Clone, Debug)]
@@ -29,6 +29,7 @@ pub struct Options {
     pub authorization_modes: Vec<Mode>,
     pub admission: AdmissionPlugins,
     pub auditing: Auditing,
+    pub sealing: Sealing,
     /// One or two, of different families.
     pub service_ranges: Vec<IpNet>,
     /// First and last.
@@ -83,6 +84,12 @@ pub enum Mode {
     Node,
 }
 
+#[derive(Clone, Debug, Default)]
+pub struct AdmissionPlugins {
+    pub enabled: Vec<String>,
+    pub disabled: Vec<String>,
+}
+
 impl Options {
     /// The error is one line for the person who wrote the command.
     pub fn resolve(given: &Given) -> Result<Options, String> {
@@ -106,8 +113,12 @@ impl Options {
                 .iter()
                 .map(|mode| Mode::parse(mode))
                 .collect::<Result<_, _>>()?,
-            admission: AdmissionPlugins::resolve(given)?,
+            admission: AdmissionPlugins {
+                enabled: given.list("enable-admission-plugins"),
+                disabled: given.list("disable-admission-plugins"),
+            },
             auditing: Auditing::resolve(given)?,
+            sealing: Sealing::resolve(given)?,
             service_ranges: service_ranges(&given.list("service-cluster-ip-range"))?,
             node_ports: node_ports(given.text("service-node-port-range"))?,
             aggregation: Aggregation::resolve(given)?,

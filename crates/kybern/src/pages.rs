@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use meta::{Reason, Status, Value, value};
-use serve::health::{self, Health};
+use serve::health::Health;
 use serve::{Body, Pages, Resources, Server};
 
 use crate::aggregate::Services;
@@ -132,7 +132,7 @@ impl Site {
 
     fn root(&self, server: &Server) -> Response<Body> {
         let mut paths: BTreeSet<String> = LISTED.iter().map(|path| (*path).to_owned()).collect();
-        paths.extend(health::paths());
+        paths.extend(self.health.paths());
         for endpoint in server.registry.load().all() {
             let descriptor = &endpoint.descriptor;
             if !descriptor.group.is_empty() {

@@ -1,6 +1,7 @@
 //! `/healthz`, `/livez`, `/readyz` and their single checks, as upstream lists them (k8s.io/apiserver/pkg/server/healthz).
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -65,12 +66,17 @@ const CHECKS: &[(&str, u8, Probe)] = &[
 ];
 
 /// The state that the checks look at. A fresh one is not yet ready.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Health {
     booted: AtomicBool,
     shutting_down: AtomicBool,
     store_failed: AtomicBool,
+    /// Checks that depend on flags, listed everywhere.
+    more: Mutex<Vec<(String, Check)>>,
 }
+
+/// The error is for the log.
+pub type Check = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl Health {
     /// The objects that every cluster has exist.
@@ -92,6 +98,19 @@ impl Health {
         self.store_failed.store(failed, Ordering::Release);
     }
 
+    /// Adds a check to all three endpoints.
+    pub fn add(&self, name: impl Into<String>, check: Check) {
+        self.more.lock().unwrap_or_else(PoisonError::into_inner).push((name.into(), check));
+    }
+
+    /// Names and outcomes of the checks of an endpoint.
+    fn checks(&self, listed: u8) -> Vec<(String, Result<(), String>)> {
+        let own = CHECKS.iter().filter(|(_, place, _)| place & listed != 0);
+        let own = own.map(|(name, _, probe)| ((*name).to_owned(), self.run(*probe).map_err(str::to_owned)));
+        let more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
+        own.chain(more.iter().map(|(name, check)| (name.clone(), check()))).collect()
+    }
+
     /// The answer for a path, or `None` when it is no health path.
     pub fn respond(&self, path: &str, query: &str) -> Option<Response<Bytes>> {
         let (endpoint, check) = match path.strip_prefix('/')?.split_once('/') {
@@ -102,8 +121,8 @@ impl Health {
         match check {
             None => Some(self.respond_all(endpoint, listed, query)),
             Some(name) => {
-                let (_, _, probe) = CHECKS.iter().find(|(check, place, _)| *check == name && place & listed != 0)?;
-                Some(match self.run(*probe) {
+                let (_, outcome) = self.checks(listed).into_iter().find(|(check, _)| check == name)?;
+                Some(match outcome {
                     Ok(()) => text(StatusCode::OK, "ok".into()),
                     Err(why) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("internal server error: {why}\n")),
                 })
@@ -117,12 +136,20 @@ impl Health {
         let mut page = format!("# HELP {name} 1 for a check that passes, 0 for one that fails.\n# TYPE {name} gauge\n");
         for endpoint in ["healthz", "livez", "readyz"] {
             let listed = listed_in(endpoint).unwrap_or_default();
-            for (check, _, probe) in CHECKS.iter().filter(|(_, place, _)| place & listed != 0) {
-                let state = i32::from(self.run(*probe).is_ok());
+            for (check, outcome) in self.checks(listed) {
+                let state = i32::from(outcome.is_ok());
                 page += &format!("{name}{{name=\"{check}\",type=\"{endpoint}\"}} {state}\n");
             }
         }
         page
+    }
+
+    /// Every health path, for the list at `/`.
+    pub fn paths(&self) -> impl Iterator<Item = String> {
+        ["healthz", "livez", "readyz"].into_iter().flat_map(|endpoint| {
+            let checks = self.checks(listed_in(endpoint).unwrap_or_default()).into_iter();
+            std::iter::once(format!("/{endpoint}")).chain(checks.map(move |(name, _)| format!("/{endpoint}/{name}")))
+        })
     }
 
     fn run(&self, probe: Probe) -> Result<(), &'static str> {
@@ -139,11 +166,11 @@ impl Health {
         let mut unknown = excluded.clone();
         let mut lines = String::new();
         let mut failed = false;
-        for (name, _, probe) in CHECKS.iter().filter(|(_, place, _)| place & listed != 0) {
-            if excluded.iter().any(|other| other == name) {
-                unknown.retain(|other| other != name);
+        for (name, outcome) in self.checks(listed) {
+            if excluded.contains(&name) {
+                unknown.retain(|other| *other != name);
                 lines += &format!("[+]{name} excluded: ok\n");
-            } else if self.run(*probe).is_ok() {
+            } else if outcome.is_ok() {
                 lines += &format!("[+]{name} ok\n");
             } else {
                 failed = true;
@@ -159,15 +186,6 @@ impl Health {
         }
         text(StatusCode::OK, if verbose { format!("{lines}{endpoint} check passed\n") } else { "ok".into() })
     }
-}
-
-/// Every health path, for the list at `/`.
-pub fn paths() -> impl Iterator<Item = String> {
-    ["healthz", "livez", "readyz"].into_iter().flat_map(|endpoint| {
-        let listed = listed_in(endpoint).unwrap_or_default();
-        let checks = CHECKS.iter().filter(move |(_, place, _)| place & listed != 0);
-        std::iter::once(format!("/{endpoint}")).chain(checks.map(move |(name, _, _)| format!("/{endpoint}/{name}")))
-    })
 }
 
 fn listed_in(endpoint: &str) -> Option<u8> {

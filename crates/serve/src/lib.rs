@@ -15,7 +15,6 @@ mod form;
 pub mod handle;
 pub mod health;
 mod impersonate;
-mod judge;
 pub mod listen;
 pub mod metrics;
 mod options;

@@ -1,5 +1,6 @@
 //! Writing: transactions are checked and ordered under one lock, made durable in batches, and only then published.
 
+use crate::at_rest::Sealed;
 use crate::embedded::{begin_batch, write_delete, write_put, write_transaction};
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object, Resource};
 use crate::version::Version;
@@ -172,7 +173,13 @@ impl Head {
     }
 
     /// Checks a transaction and applies it to the newest state. What it returns is not durable and not visible yet.
-    pub(crate) fn apply(&mut self, ops: Vec<Op>, now_seconds: i64) -> Result<Committed, CommitError> {
+    /// `sealed`: what is kept in place of the ops' bytes, in their order; may end early.
+    pub(crate) fn apply(
+        &mut self,
+        ops: Vec<Op>,
+        sealed: Vec<Option<Sealed>>,
+        now_seconds: i64,
+    ) -> Result<Committed, CommitError> {
         if let Some(why) = &self.failed {
             return Err(CommitError::Unavailable(why.clone()));
         }
@@ -185,7 +192,9 @@ impl Head {
             }
             write_transaction(&mut self.batch, revision, now_seconds, ops.len());
         }
-        let objects = ops.into_iter().filter_map(|op| self.apply_op(op, revision)).collect();
+        let sealed = sealed.into_iter().chain(std::iter::repeat(None));
+        let objects = ops.into_iter().zip(sealed).filter_map(|(op, sealed)| self.apply_op(op, sealed, revision));
+        let objects = objects.collect();
         Ok(Committed { revision, objects })
     }
 
@@ -218,7 +227,7 @@ impl Head {
         if bytes_sum > TRANSACTION_BYTES_MAX { Err(CommitError::TooLarge) } else { Ok(()) }
     }
 
-    fn apply_op(&mut self, op: Op, revision: u64) -> Option<Arc<Object>> {
+    fn apply_op(&mut self, op: Op, sealed: Option<Sealed>, revision: u64) -> Option<Arc<Object>> {
         match op {
             Op::Put { key, bytes, meta, .. } => {
                 let current = self.get(&key);
@@ -228,10 +237,11 @@ impl Head {
                 let bytes = Bytes::copy_from_slice(&bytes);
                 let encodings = EncodingSlot::new(&self.encodings);
                 let fingerprint = resource_of(&self.resources, &key).map_or(0, |working| working.published.fingerprint);
-                let object = Object { key, revision, create_revision, bytes, meta, fingerprint, encodings };
+                let mark = sealed.as_ref().map_or(0, |sealed| sealed.mark);
+                let object = Object { key, revision, create_revision, bytes, meta, fingerprint, mark, encodings };
                 let object = Arc::new(object);
                 if self.durable {
-                    write_put(&mut self.batch, &object);
+                    write_put(&mut self.batch, &object, sealed.as_ref());
                 }
                 self.put(object.clone());
                 Some(object)

@@ -1,5 +1,6 @@
 //! What a store is made of: the newest state, what readers see of it, and the way from one to the other.
 
+use crate::at_rest::Sealed;
 use crate::commit::{CommitError, Committed, Head, Op, Published, Unpublished, Working, resource_of};
 use crate::object::{EncodingCache, Object, Resource};
 use crate::snapshot::Snapshot;
@@ -169,10 +170,24 @@ impl Core {
         self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is kept of the ops' bytes, for a store that keeps something. Outside of the lock: it takes a while.
+    fn seal(&self, ops: &[Op]) -> Result<Vec<Option<Sealed>>, String> {
+        let Some(at_rest) = &self.options.at_rest else { return Ok(Vec::new()) };
+        let seal = |op: &Op| match op {
+            Op::Put { key, bytes, .. } => at_rest.seal(key, key.as_bytes(), bytes),
+            Op::Delete { .. } => Ok(None),
+        };
+        ops.iter().map(seal).collect()
+    }
+
     /// Checks and orders a transaction. With a log, its outcome may be told when what it waits for has happened.
     pub(crate) fn submit(&self, ops: Vec<Op>) -> (Result<Committed, CommitError>, Pending) {
+        let sealed = match self.seal(&ops) {
+            Ok(sealed) => sealed,
+            Err(why) => return (Err(CommitError::Unavailable(why.into())), Pending::Nothing),
+        };
         let mut head = self.lock_head();
-        let outcome = head.apply(ops, now_seconds());
+        let outcome = head.apply(ops, sealed, now_seconds());
         let pending = match &outcome {
             Ok(_) if head.durable => {
                 let (tell, told) = oneshot::channel();
@@ -191,15 +206,17 @@ impl Core {
         (outcome, pending)
     }
 
-    /// Waits for a transaction of the store's own threads.
-    pub(crate) fn wait_blocking(&self, pending: Pending) -> Result<(), CommitError> {
-        match pending {
-            Pending::Durable(told) => match told.blocking_recv() {
-                Ok(told) => told.map_err(CommitError::Unavailable),
-                Err(_) => Err(CommitError::Unavailable("the store is closed".into())),
-            },
-            Pending::Nothing | Pending::Revision(_) => Ok(()),
+    /// The same for the store's own threads.
+    pub(crate) fn commit_blocking(&self, ops: Vec<Op>) -> Result<Committed, CommitError> {
+        let (outcome, pending) = self.submit(ops);
+        if let Pending::Durable(told) = pending {
+            match told.blocking_recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => return Err(CommitError::Unavailable(why)),
+                Err(_) => return Err(CommitError::Unavailable("the store is closed".into())),
+            }
         }
+        outcome
     }
 
     /// Nothing is acknowledged from here on: it is not known what of the last batch is on the disk.

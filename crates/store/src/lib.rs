@@ -3,13 +3,12 @@
 //! One writer orders everything ([`commit`]); readers hold immutable [`Snapshot`]s and are never waited for; watchers are
 //! [`Cursor`]s into a shared log. Nothing here knows what a Kubernetes object is: bytes, a key and a [`Meta`].
 
+mod at_rest;
 mod commit;
 mod embedded;
 mod engine;
 mod etcd;
 mod object;
-#[cfg(test)]
-mod simulation;
 mod snapshot;
 mod store;
 mod tree;
@@ -19,10 +18,11 @@ mod watch;
 mod watch_log;
 
 pub use ::etcd::{Config as EtcdConfig, Tls as EtcdTls};
+pub use at_rest::{AtRest, Opened, Sealed};
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;
 pub use etcd::EtcdOptions;
-pub use object::{Canonical, ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
+pub use object::{ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
 pub use store::{Options, OutOfRange, Store};
 pub use version::Term;

@@ -1,5 +1,6 @@
 //! The store: what the request path uses.
 
+use crate::at_rest::AtRest;
 use crate::commit::{CommitError, Committed, Op};
 use crate::engine::{Core, Pending, Progress, Threads};
 use crate::etcd::Remote;
@@ -23,6 +24,8 @@ pub struct Options {
     pub segment_bytes: u64,
     /// The log on disk, at most; or four times what is stored, if that is more. What exceeds it is forgotten before its time.
     pub disk_log_bytes_max: u64,
+    /// How objects are sealed where they are kept; `None`: not at all.
+    pub at_rest: Option<Arc<dyn AtRest>>,
     /// Whether the store keeps house by the clock, in a thread of its own. Without it the caller calls [`Store::tick`],
     /// and the log on disk only grows.
     pub upkeep: bool,
@@ -35,6 +38,7 @@ impl Default for Options {
             log_bytes_max: 64 << 20,
             segment_bytes: 32 << 20,
             disk_log_bytes_max: 1 << 30,
+            at_rest: None,
             upkeep: true,
         }
     }
@@ -154,6 +158,12 @@ impl Store {
         let snapshot = Snapshot { version, revision, prefix: prefix.into() };
         self.core.pin(Snapshot { prefix: published.resource.prefix.clone(), ..snapshot.clone() });
         Ok(snapshot)
+    }
+
+    /// Whether an object is kept otherwise than it would be now (another key, or none): an update that changes nothing
+    /// should write it all the same.
+    pub fn is_stale(&self, object: &Object) -> bool {
+        self.core.options.at_rest.as_ref().is_some_and(|at_rest| at_rest.mark(&object.key) != object.mark)
     }
 
     /// Does all of `ops` or nothing, under one revision. Returns when it is durable and visible to readers.

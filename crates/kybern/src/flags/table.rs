@@ -101,6 +101,14 @@ const FLAGS: &[Flag] = &[
         "How often the history in etcd is compacted; 0 leaves that to others",
     ),
     flag("lease-reuse-duration-seconds", Value, "60", STORAGE, "How long one lease in etcd is given to further events"),
+    flag("encryption-provider-config", Value, "", STORAGE, "How objects are encrypted: an EncryptionConfiguration"),
+    flag(
+        "encryption-provider-config-automatic-reload",
+        Switch,
+        "false",
+        STORAGE,
+        "Read that file again when it changes",
+    ),
     flag("event-ttl", Value, "1h0m0s", STORAGE, "How long events are kept"),
     flag("anonymous-auth", Switch, "true", AUTHENTICATION, "Requests without credentials come from system:anonymous"),
     flag("client-ca-file", Value, "", AUTHENTICATION, "Who signs client certificates [default: kybern's own CA]"),
@@ -182,13 +190,6 @@ const FLAGS: &[Flag] = &[
     ),
     flag("enable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins beside those that are on by default"),
     flag("disable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins to turn off"),
-    flag(
-        "admission-control-config-file",
-        Value,
-        "",
-        AUTHORIZATION,
-        "What admission plugins are told: an AdmissionConfiguration",
-    ),
     flag("service-cluster-ip-range", List, "10.0.0.0/24", CLUSTER, "Addresses for services, one range per IP family"),
     flag("service-node-port-range", Value, "30000-32767", CLUSTER, "Ports for services of type NodePort"),
     flag(
@@ -211,7 +212,6 @@ pub const UNUSED_SWITCHES: &[&str] = &[
     "enable-garbage-collector",
     "enable-logs-handler",
     "enable-priority-and-fairness",
-    "encryption-provider-config-automatic-reload",
     "log-json-split-stream",
     "log-text-split-stream",
     "permit-address-sharing",
@@ -224,6 +224,7 @@ pub const UNUSED_SWITCHES: &[&str] = &[
 /// Flags of kube-apiserver that change nothing here, given with a value.
 pub const UNUSED_VALUES: &[&str] = &[
     "admission-control",
+    "admission-control-config-file",
     "allow-metric-labels",
     "allow-metric-labels-manifest",
     "apiserver-count",
@@ -249,6 +250,7 @@ pub const UNUSED_VALUES: &[&str] = &[
     "etcd-db-metric-poll-interval",
     "etcd-healthcheck-timeout",
     "etcd-readycheck-timeout",
+    "etcd-servers-overrides",
     "external-hostname",
     "feature-gates",
     "goaway-chance",
@@ -299,13 +301,10 @@ pub const UNUSED_VALUES: &[&str] = &[
     "watch-cache-sizes",
 ];
 
-/// Flags of kube-apiserver that promise protection which kybern does not give, or name data that it would not see. To
-/// accept them would be a lie.
+/// Flags of kube-apiserver that promise protection which kybern does not give. To accept them would be a lie.
 pub const REFUSED: &[&str] = &[
     "authentication-config",
     "authorization-config",
     "authorization-policy-file",
     "authorization-webhook-config-file",
-    "encryption-provider-config",
-    "etcd-servers-overrides",
 ];

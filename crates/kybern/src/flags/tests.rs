@@ -64,8 +64,8 @@ fn what_is_unknown_or_unsafe_is_refused() {
     assert_eq!(refused("kube-apiserver --no-such-flag=1").1, 2);
     assert_eq!(refused("kybern serve --allow-privileged").1, 2);
     assert_eq!(refused("kybern dance").1, 2);
-    let (text, code) = refused("kube-apiserver --encryption-provider-config=/x");
-    assert!(code == 2 && text.contains("--encryption-provider-config"), "{text}");
+    let (text, code) = refused("kube-apiserver --authorization-policy-file=/x");
+    assert!(code == 2 && text.contains("--authorization-policy-file"), "{text}");
 }
 
 #[test]

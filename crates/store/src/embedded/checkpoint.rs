@@ -8,6 +8,7 @@ use super::files::{File, Files};
 use super::frame::{self, FILE_HEADER_BYTES, FileHeader, FileKind, Found};
 use super::record::{self, Malformed, Reader, Stored};
 use super::refuse;
+use crate::at_rest::AtRest;
 use crate::object::Object;
 use meta::Str;
 use std::io;
@@ -42,6 +43,7 @@ pub(crate) fn write_checkpoint(
     store_id: u64,
     summary: Summary,
     sections: Vec<Section<'_>>,
+    at_rest: Option<&dyn AtRest>,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let header = FileHeader { kind: FileKind::Checkpoint, store_id, first: summary.newest };
@@ -59,7 +61,11 @@ pub(crate) fn write_checkpoint(
         };
         begin(&mut writer);
         for object in section.objects {
-            record::write_object(&mut writer.frame, &object);
+            let sealed = match at_rest {
+                Some(at_rest) => at_rest.seal(&object.key, object.key.as_bytes(), &object.bytes),
+                None => Ok(None),
+            };
+            record::write_object(&mut writer.frame, &object, sealed.map_err(io::Error::other)?.as_ref());
             if writer.frame.len() >= FRAME_BYTES {
                 if stop() {
                     return Err(io::Error::new(io::ErrorKind::Interrupted, "the store is closing"));

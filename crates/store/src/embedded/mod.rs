@@ -62,7 +62,14 @@ impl Store {
         let state = State::of(&self.core, u64::MAX);
         let newest = state.newest;
         let summary = Summary { newest, log_after: newest };
-        write_checkpoint(&*file, new_store_id(), summary, state.sections(), &|| false)?;
+        write_checkpoint(
+            &*file,
+            new_store_id(),
+            summary,
+            state.sections(),
+            self.core.options.at_rest.as_deref(),
+            &|| false,
+        )?;
         files.rename(&temporary, name)?;
         files.sync()
     }
@@ -111,7 +118,8 @@ pub(crate) fn checkpoint(core: &Core, plan: &LogPlan, revision: u64) -> io::Resu
     let state = State::of(core, revision);
     let summary = Summary { newest: state.newest, log_after: state.oldest };
     let file = plan.files.create("checkpoint.tmp")?;
-    write_checkpoint(&*file, plan.store_id, summary, state.sections(), &|| core.is_closing())?;
+    let at_rest = core.options.at_rest.as_deref();
+    write_checkpoint(&*file, plan.store_id, summary, state.sections(), at_rest, &|| core.is_closing())?;
     let name = checkpoint_name(state.newest);
     plan.files.rename("checkpoint.tmp", &name)?;
     plan.files.sync()?;
@@ -163,40 +171,30 @@ pub fn restore(backup: &Path, directory: &Path, revisions_skipped: u64) -> io::R
     });
     let file = files.create("restored.tmp")?;
     let summary = Summary { newest, log_after: newest };
-    write_checkpoint(&*file, new_store_id(), summary, sections.collect(), &|| false)?;
+    write_checkpoint(&*file, new_store_id(), summary, sections.collect(), None, &|| false)?;
     files.rename("restored.tmp", &checkpoint_name(newest))?;
     files.sync()
 }
 
 pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<(Store, LogPlan)> {
-    let Loaded { core, mut writer, plan } = load(files, resources, options)?;
+    let resources: BTreeMap<Str, Resource> = resources.into_iter().map(|r| (r.prefix.clone(), r)).collect();
+    let (segment_bytes, log_bytes_max) = (options.segment_bytes, options.log_bytes_max);
+    let at_rest = options.at_rest.as_ref();
+    let recovered = Recovery { files, resources: &resources, segment_bytes, log_bytes_max, at_rest }.run()?;
+    let plan = recovered.log.plan();
+    let (core, log) = core_of(recovered, resources, options);
+    let core = Arc::new(core);
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
     let mut running = Vec::new();
     running.push(thread("store-log").spawn({
         let core = core.clone();
-        move || write_batches(&core, &mut writer)
+        move || write_batches(&core, log)
     })?);
     if core.options.upkeep {
         let (core, plan) = (core.clone(), plan.clone());
         running.push(thread("store-upkeep").spawn(move || upkeep::run(&core, Some(&plan)))?);
     }
     Ok((Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)), remote: None }, plan))
-}
-
-/// A store whose threads do not run yet.
-pub(crate) struct Loaded {
-    pub(crate) core: Arc<Core>,
-    pub(crate) writer: Writer,
-    pub(crate) plan: LogPlan,
-}
-
-pub(crate) fn load(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<Loaded> {
-    let resources: BTreeMap<Str, Resource> = resources.into_iter().map(|r| (r.prefix.clone(), r)).collect();
-    let (segment_bytes, log_bytes_max) = (options.segment_bytes, options.log_bytes_max);
-    let recovered = Recovery { files, resources: &resources, segment_bytes, log_bytes_max }.run()?;
-    let plan = recovered.log.plan();
-    let (core, log) = core_of(recovered, resources, options);
-    Ok(Loaded { core: Arc::new(core), writer: Writer { log, buffer: Vec::new() }, plan })
 }
 
 /// What was recovered, as the state of a running store.
@@ -232,8 +230,9 @@ fn core_of(recovered: Recovered, resources: BTreeMap<Str, Resource>, options: Op
 const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// The log thread: group commit.
-fn write_batches(core: &Core, writer: &mut Writer) {
+fn write_batches(core: &Core, log: Log) {
     let _guard = FailedByPanic(core);
+    let mut writer = Writer { log, buffer: Vec::new() };
     loop {
         let mut head = core.lock_head();
         while head.batch.is_empty() {
@@ -303,7 +302,7 @@ impl Writer {
     }
 
     /// Says that everything was written. When that fails the next start only knows less of damage.
-    pub(crate) fn close(&mut self) {
+    fn close(&mut self) {
         let _ = self.log.mark_whole();
     }
 }

@@ -1,5 +1,6 @@
 //! How transactions and objects are written: little-endian numbers, texts and bytes with a length before them.
 
+use crate::at_rest::Sealed;
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ impl Stored {
             bytes: self.bytes,
             meta: Meta { expires_at_seconds: self.expires_at_seconds, ..self.meta },
             fingerprint: self.fingerprint,
+            mark: 0,
             encodings: EncodingSlot::new(encodings),
         }
     }
@@ -53,6 +55,8 @@ const PUT: u8 = 1;
 const DELETE: u8 = 2;
 /// Written for "does not expire".
 const NEVER: i64 = i64::MIN;
+/// The fingerprint of metadata that is to be read from the bytes.
+const UNKNOWN_META: u32 = 0;
 
 /// Begins a transaction; `count` changes follow.
 pub(crate) fn write_transaction(into: &mut Vec<u8>, revision: u64, time_seconds: i64, count: usize) {
@@ -61,9 +65,9 @@ pub(crate) fn write_transaction(into: &mut Vec<u8>, revision: u64, time_seconds:
     into.extend_from_slice(&(count as u64).to_le_bytes());
 }
 
-pub(crate) fn write_put(into: &mut Vec<u8>, object: &Object) {
+pub(crate) fn write_put(into: &mut Vec<u8>, object: &Object, sealed: Option<&Sealed>) {
     into.push(PUT);
-    write_object(into, object);
+    write_object(into, object, sealed);
 }
 
 pub(crate) fn write_delete(into: &mut Vec<u8>, key: &str) {
@@ -71,14 +75,24 @@ pub(crate) fn write_delete(into: &mut Vec<u8>, key: &str) {
     write_bytes(into, key.as_bytes());
 }
 
-pub(crate) fn write_object(into: &mut Vec<u8>, object: &Object) {
+/// Metadata is a part of what is sealed: it is written beside plain bytes only, and read from the others.
+pub(crate) fn write_object(into: &mut Vec<u8>, object: &Object, sealed: Option<&Sealed>) {
     write_bytes(into, object.key.as_bytes());
     into.extend_from_slice(&object.revision.to_le_bytes());
     into.extend_from_slice(&object.create_revision.to_le_bytes());
     into.extend_from_slice(&object.meta.expires_at_seconds.unwrap_or(NEVER).to_le_bytes());
-    write_bytes(into, &object.bytes);
-    into.extend_from_slice(&u64::from(object.fingerprint).to_le_bytes());
-    write_meta(into, &object.meta);
+    match sealed {
+        Some(sealed) => {
+            write_bytes(into, &sealed.bytes);
+            into.extend_from_slice(&u64::from(UNKNOWN_META).to_le_bytes());
+            write_meta(into, &Meta::default());
+        }
+        None => {
+            write_bytes(into, &object.bytes);
+            into.extend_from_slice(&u64::from(object.fingerprint).to_le_bytes());
+            write_meta(into, &object.meta);
+        }
+    }
 }
 
 fn write_meta(into: &mut Vec<u8>, meta: &Meta) {
@@ -195,8 +209,8 @@ mod tests {
     fn reads_what_was_written_and_refuses_every_cut() {
         let mut bytes = Vec::new();
         write_transaction(&mut bytes, 9, 1_700_000_000, 3);
-        write_put(&mut bytes, &object("/registry/a/x", None, b"\0\xffbytes"));
-        write_put(&mut bytes, &object("/registry/events/é", Some(-5), b""));
+        write_put(&mut bytes, &object("/registry/a/x", None, b"\0\xffbytes"), None);
+        write_put(&mut bytes, &object("/registry/events/é", Some(-5), b""), None);
         write_delete(&mut bytes, "/registry/b/y");
         let mut reader = Reader::new(&bytes);
         let read = reader.transaction().unwrap();

@@ -4,8 +4,9 @@ use super::checkpoint::{Checkpoint, open_checkpoint};
 use super::files::{File, Files};
 use super::frame::{self, FILE_HEADER_BYTES, FileHeader, FileKind, Found};
 use super::log::{Closed, Log, Segments};
-use super::record::{Change, Malformed, Reader, Stored, Transaction};
+use super::record::{self, Malformed, Reader, Stored, Transaction};
 use super::refuse;
+use crate::at_rest::{self, AtRest};
 use crate::commit::resource_of;
 use crate::object::{EncodingCache, Object, Resource};
 use crate::watch::{Event, Kind};
@@ -35,6 +36,7 @@ pub(crate) struct Recovery<'a> {
     pub(crate) resources: &'a BTreeMap<Str, Resource>,
     pub(crate) segment_bytes: u64,
     pub(crate) log_bytes_max: usize,
+    pub(crate) at_rest: Option<&'a Arc<dyn AtRest>>,
 }
 
 impl Recovery<'_> {
@@ -58,6 +60,9 @@ impl Recovery<'_> {
             && state.replayed.unwrap_or(checkpoint.summary.log_after) < checkpoint.summary.newest
         {
             return Err(refuse(&log.name, "ends before the checkpoint was made: log files are missing"));
+        }
+        if let Some(why) = state.unreadable.into_values().next() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
         }
         // The process before this one may have ended between giving files their names and making those durable.
         self.files.sync()?;
@@ -84,7 +89,12 @@ impl Recovery<'_> {
         })?;
         for (prefix, revision, objects) in portions {
             state.sections.insert(prefix, revision);
-            state.objects.extend(objects.into_iter().map(|object| (object.key.clone(), object)));
+            for object in objects {
+                match object {
+                    Ok(object) => drop(state.objects.insert(object.key.clone(), object)),
+                    Err(Unreadable { key, why }) => drop(state.unreadable.insert(key, why)),
+                }
+            }
         }
         state.revision = checkpoint.summary.newest;
         state.log_after = checkpoint.summary.log_after;
@@ -94,12 +104,15 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    fn object(&self, stored: Stored, encodings: &Arc<EncodingCache>) -> Arc<Object> {
-        let object = Arc::new(stored.into_object(encodings));
-        match resource_of(self.resources, &object.key) {
+    fn object(&self, stored: Stored, encodings: &Arc<EncodingCache>) -> Result<Arc<Object>, Unreadable> {
+        let opened = at_rest::open(self.at_rest, &stored.key, stored.key.as_bytes(), stored.bytes.clone());
+        let opened = opened.map_err(|why| Unreadable { key: stored.key.clone(), why })?;
+        let object = Object { bytes: opened.bytes, mark: opened.mark, ..stored.into_object(encodings) };
+        let object = Arc::new(object);
+        Ok(match resource_of(self.resources, &object.key) {
             Some(resource) => object.claimed_by(resource),
             None => object,
-        }
+        })
     }
 
     /// Replays the log and opens its end for writing.
@@ -166,13 +179,27 @@ struct State {
     times: Vec<(i64, u64)>,
     encodings: Arc<EncodingCache>,
     replayed: Option<u64>,
+    /// By key, and why. What is written or deleted later does not matter: a key that is not in use any more may be missing.
+    unreadable: BTreeMap<Arc<str>, String>,
+}
+
+/// An object that is kept under a key that nobody has.
+struct Unreadable {
+    key: Arc<str>,
+    why: String,
+}
+
+enum Change {
+    Put(Arc<Object>),
+    Unreadable(Unreadable),
+    Delete(Arc<str>),
 }
 
 /// A transaction with its objects' metadata.
 struct Decoded {
     revision: u64,
     time_seconds: i64,
-    changes: Vec<Result<Arc<Object>, Arc<str>>>,
+    changes: Vec<Change>,
 }
 
 impl State {
@@ -188,6 +215,7 @@ impl State {
             times: Vec::new(),
             encodings: Arc::default(),
             replayed: None,
+            unreadable: BTreeMap::new(),
         }
     }
 
@@ -208,19 +236,30 @@ impl State {
         }
         for change in transaction.changes {
             let key = match &change {
-                Ok(object) => &object.key,
-                Err(key) => key,
+                Change::Put(object) => &object.key,
+                Change::Unreadable(Unreadable { key, .. }) | Change::Delete(key) => key,
             };
             if revision <= section_revision(&self.sections, key) {
                 continue;
             }
             let history = history_of(&mut self.histories, key);
+            let was_unreadable = self.unreadable.remove(key).is_some();
             let event = match change {
-                Ok(object) => {
+                Change::Unreadable(Unreadable { key, why }) => {
+                    self.objects.remove(&key);
+                    self.unreadable.insert(key, why);
+                    forget(history, revision);
+                    continue;
+                }
+                Change::Delete(_) if was_unreadable => {
+                    forget(history, revision);
+                    continue;
+                }
+                Change::Put(object) => {
                     let previous = self.objects.insert(object.key.clone(), object.clone());
                     Event { kind: Kind::Put, object, previous, revision }
                 }
-                Err(key) => {
+                Change::Delete(key) => {
                     let Some(last) = self.objects.remove(&key) else { return Err("deletes what is not there") };
                     let object = Arc::new(last.deleted_at(revision));
                     Event { kind: Kind::Delete, object, previous: Some(last), revision }
@@ -231,6 +270,13 @@ impl State {
             }
         }
         Ok(())
+    }
+}
+
+/// Nobody can be told what has happened up to `revision`.
+fn forget(history: Option<&mut WatchLog>, revision: u64) {
+    if let Some(history) = history {
+        *history = WatchLog::starting_after(revision);
     }
 }
 
@@ -274,7 +320,7 @@ struct End {
 impl Segment {
     /// Reads all frames. What follows them in the last segment may be a batch that a crash interrupted; anything whole
     /// that comes later means that acknowledged data is damaged.
-    fn read(&self, store_id: u64, last: bool, object: impl Fn(Stored) -> Arc<Object>) -> io::Result<Contents> {
+    fn read(&self, store_id: u64, last: bool, object: impl Fn(Stored) -> Read) -> io::Result<Contents> {
         let mut bytes = vec![0; usize::try_from(self.file.len()?).map_err(|_| refuse(&self.name, "is too large"))?];
         let count = self.file.read_at(&mut bytes, 0)?;
         bytes.truncate(count);
@@ -306,10 +352,12 @@ impl Segment {
     }
 }
 
-fn decode(transaction: Transaction, object: impl Fn(Stored) -> Arc<Object>) -> Decoded {
+type Read = Result<Arc<Object>, Unreadable>;
+
+fn decode(transaction: Transaction, object: impl Fn(Stored) -> Read) -> Decoded {
     let changes = transaction.changes.into_iter().map(|change| match change {
-        Change::Put(stored) => Ok(object(stored)),
-        Change::Delete(key) => Err(key),
+        record::Change::Put(stored) => object(stored).map_or_else(Change::Unreadable, Change::Put),
+        record::Change::Delete(key) => Change::Delete(key),
     });
     let changes = changes.collect();
     Decoded { revision: transaction.revision, time_seconds: transaction.time_seconds, changes }

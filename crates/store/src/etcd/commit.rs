@@ -1,6 +1,7 @@
 //! Writing: a transaction is one of etcd's.
 
 use super::{Etcd, signed, unsigned};
+use crate::at_rest::Opened;
 use crate::commit::{CommitError, Committed, Expect, Op};
 use crate::object::Object;
 use ::etcd::{Code, Compare, Error, RangeRequest, Request, Response, TxnRequest, TxnResponse};
@@ -23,12 +24,12 @@ impl Etcd {
         }
         self.core.lock_head().check_form(&ops)?;
         let noted = self.own_writes.note(&ops);
-        let response = self.transact(&ops).await.map_err(|why| failed(&why))?;
+        let response = self.transact(&ops).await?;
         let revision = unsigned(response.revision);
         // Also before a conflict is told: who tries again must see what it was with.
         self.wait_for(revision).await?;
         if !response.succeeded {
-            return Err(self.conflict(&ops, &response));
+            return Err(self.conflict(&ops, &response).unwrap_or_else(|why| CommitError::Unavailable(why.into())));
         }
         let mut objects = noted.objects_at(revision);
         if objects.len() != ops.len() {
@@ -37,17 +38,19 @@ impl Etcd {
         Ok(Committed { revision, objects })
     }
 
-    async fn transact(&self, ops: &[Op]) -> Result<TxnResponse, Error> {
-        let txn = self.plan_txn(ops, self.lease_of(ops).await?);
-        match self.client.txn(&txn).await {
+    async fn transact(&self, ops: &[Op]) -> Result<TxnResponse, CommitError> {
+        let lease = self.lease_of(ops).await.map_err(|why| failed(&why))?;
+        let txn = self.plan_txn(ops, lease)?;
+        let outcome = match self.client.txn(&txn).await {
             // It ended early: somebody revoked it, or the clocks differ.
             Err(why) if why.is_lease_gone() => {
                 self.leases.forget().await;
-                let txn = self.plan_txn(ops, self.lease_of(ops).await?);
-                self.client.txn(&txn).await
+                let lease = self.lease_of(ops).await.map_err(|why| failed(&why))?;
+                self.client.txn(&self.plan_txn(ops, lease)?).await
             }
             outcome => outcome,
-        }
+        };
+        outcome.map_err(|why| failed(&why))
     }
 
     /// One lease for all that expires in a transaction; 0 when nothing does.
@@ -62,7 +65,7 @@ impl Etcd {
         }
     }
 
-    fn plan_txn(&self, ops: &[Op], lease: i64) -> TxnRequest {
+    fn plan_txn(&self, ops: &[Op], lease: i64) -> Result<TxnRequest, CommitError> {
         let mut txn = TxnRequest::default();
         for op in ops {
             let key = self.keys.in_etcd(op.key());
@@ -70,31 +73,32 @@ impl Etcd {
             txn.otherwise.push(Request::Range(RangeRequest { key: key.clone(), ..RangeRequest::default() }));
             txn.then.push(match op {
                 Op::Put { key, bytes, meta, .. } => {
-                    self.put_request(key, bytes, if meta.expires_at_seconds.is_some() { lease } else { 0 })
+                    self.put_request(key, bytes, if meta.expires_at_seconds.is_some() { lease } else { 0 })?
                 }
                 Op::Delete { .. } => Request::Delete { key },
             });
         }
-        txn
+        Ok(txn)
     }
 
     /// The first op whose expectation did not hold, and what is there.
-    fn conflict(&self, ops: &[Op], response: &TxnResponse) -> CommitError {
-        let there: Vec<Option<Arc<Object>>> = ops
+    fn conflict(&self, ops: &[Op], response: &TxnResponse) -> Result<CommitError, String> {
+        let there = ops
             .iter()
             .zip(&response.responses)
             .map(|(op, response)| match response {
                 Response::Range(range) => {
-                    range.kvs.first().map(|kv| Arc::new(self.object_of(op.key().into(), kv, None)))
+                    let object = range.kvs.first().map(|kv| self.object_of(op.key().into(), kv));
+                    object.map(|object| object.map(Arc::new)).transpose()
                 }
-                Response::Done => None,
+                Response::Done => Ok(None),
             })
-            .collect();
+            .collect::<Result<Vec<Option<Arc<Object>>>, String>>()?;
         let broken = ops.iter().zip(&there).find(|(op, current)| !op.holds(current.as_ref()));
-        match broken.or_else(|| ops.iter().zip(&there).next()) {
+        Ok(match broken.or_else(|| ops.iter().zip(&there).next()) {
             Some((op, current)) => CommitError::Conflict { key: op.key().into(), current: current.clone() },
             None => CommitError::Unavailable("etcd refused an empty transaction".into()),
-        }
+        })
     }
 
     /// What a written op made, when the watch has not told it: it was away for so long that memory was filled anew.
@@ -106,7 +110,9 @@ impl Etcd {
             value: bytes.clone(),
             ..::etcd::KeyValue::default()
         };
-        Some(Arc::new(self.object_of(key.as_str().into(), &kv, None)))
+        let mark = self.core.options.at_rest.as_ref().map_or(0, |at_rest| at_rest.mark(key));
+        let opened = Opened { bytes: bytes.clone(), mark };
+        Some(Arc::new(self.object_with(key.as_str().into(), &kv, &opened, None)))
     }
 }
 

@@ -18,6 +18,7 @@ const PROGRESS_PERIOD: Duration = Duration::from_millis(20);
 enum Ended {
     /// History that it needed is gone.
     Compacted,
+    Unreadable,
     Broken(Error),
     /// etcd ended it, and why.
     Canceled(String),
@@ -35,7 +36,12 @@ pub(super) async fn run(etcd: Arc<Etcd>) {
     loop {
         let before = etcd.core.newest_revision();
         let ended = match etcd.follow().await {
-            Ended::Compacted => etcd.reload().await.err().map(|why| why.to_string()),
+            // An event may be under a key that is not in use any more; the newest state has none of those.
+            Ended::Compacted | Ended::Unreadable => {
+                let failed = etcd.reload().await.err().map(|why| why.to_string());
+                etcd.link.note_reload(failed.clone());
+                failed
+            }
             Ended::Broken(error) => Some(error.to_string()),
             Ended::Canceled(why) => Some(why),
         };
@@ -97,7 +103,7 @@ impl Etcd {
             let events = take_whole(response, &mut held);
             if let Some(last) = events.last() {
                 let revision = unsigned(last.kv.mod_revision);
-                self.apply(events, revision);
+                self.apply(events, revision)?;
             }
         }
     }
@@ -114,10 +120,10 @@ impl Etcd {
         self.core.drained.notify_all();
     }
 
-    fn apply(&self, events: Vec<WatchEvent>, revision: u64) {
+    fn apply(&self, events: Vec<WatchEvent>, revision: u64) -> Result<(), Ended> {
         // Decoding is the dear part and needs no lock.
-        let changes = events.into_iter().filter_map(|event| self.change_of(&event));
-        let changes: Vec<Change> = changes.collect();
+        let changes = events.into_iter().filter_map(|event| self.change_of(&event).transpose());
+        let changes: Vec<Change> = changes.collect::<Result<_, String>>().map_err(|_| Ended::Unreadable)?;
         let mut head = self.core.lock_head();
         // A watch that begins anew may tell something twice.
         let known = head.revision;
@@ -132,15 +138,17 @@ impl Etcd {
         drop(head);
         self.core.publish(unpublished);
         self.core.drained.notify_all();
+        Ok(())
     }
 
-    fn change_of(&self, event: &WatchEvent) -> Option<Change> {
-        let key = self.keys.in_memory(&event.kv.key)?;
+    fn change_of(&self, event: &WatchEvent) -> Result<Option<Change>, String> {
+        let Some(key) = self.keys.in_memory(&event.kv.key) else { return Ok(None) };
         if event.deleted {
-            return Some(Change::Delete { key, revision: unsigned(event.kv.mod_revision) });
+            return Ok(Some(Change::Delete { key, revision: unsigned(event.kv.mod_revision) }));
         }
-        let own = self.own_writes.put_with(&key, &event.kv.value);
-        Some(Change::Put(self.object_of(key, &event.kv, own.as_ref())))
+        let opened = self.open(&key, &event.kv)?;
+        let own = self.own_writes.put_with(&key, &opened.bytes);
+        Ok(Some(Change::Put(self.object_with(key, &event.kv, &opened, own.as_ref()))))
     }
 
     fn apply_change(&self, head: &mut Head, change: Change) -> Option<Arc<Object>> {

@@ -21,6 +21,8 @@ struct State {
     calls: Option<Arc<str>>,
     /// Since when nothing is heard of what others write.
     watch: Option<(Instant, Arc<str>)>,
+    /// What etcd has cannot be taken over: an object is under a key that this server does not have (yet).
+    reload: Option<Arc<str>>,
     /// Not to be repaired: what is in memory is not what etcd has.
     lasting: Option<Arc<str>>,
 }
@@ -44,6 +46,10 @@ impl Link {
         });
     }
 
+    pub(super) fn note_reload(&self, failed: Option<String>) {
+        self.change(|state| state.reload = failed.map(Arc::from));
+    }
+
     /// Nothing is read or written any more.
     pub(super) fn give_up(&self, why: String) {
         self.change(|state| state.lasting = Some(why.into()));
@@ -58,7 +64,7 @@ impl Link {
     pub(super) fn failure(&self) -> Option<Arc<str>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let watch = state.watch.as_ref().filter(|(since, _)| since.elapsed() > TIMEOUT).map(|(_, why)| why);
-        state.lasting.as_ref().or(state.calls.as_ref()).or(watch).cloned()
+        state.lasting.as_ref().or(state.calls.as_ref()).or(state.reload.as_ref()).or(watch).cloned()
     }
 }
 

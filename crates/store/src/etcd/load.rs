@@ -15,6 +15,29 @@ const PAGE_OBJECTS: i64 = 500;
 /// How far back history is read when the server starts, so that watches resume across a restart.
 const HISTORY_REVISIONS_MAX: u64 = 10_000;
 
+/// Why memory is not filled.
+#[derive(Debug)]
+pub(super) enum LoadError {
+    Etcd(Error),
+    /// An object is kept under a key that nobody has.
+    Unreadable(String),
+}
+
+impl From<Error> for LoadError {
+    fn from(error: Error) -> LoadError {
+        LoadError::Etcd(error)
+    }
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LoadError::Etcd(error) => error.fmt(f),
+            LoadError::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
+
 impl Etcd {
     pub(super) fn encodings(&self) -> Arc<EncodingCache> {
         self.core.encodings.clone()
@@ -30,13 +53,14 @@ impl Etcd {
 
     /// Loads the oldest state that is still there, within bounds: what has happened since comes with the watch, and so
     /// can be watched and paged. Returns the newest revision.
-    pub(super) async fn load_first(&self) -> Result<u64, Error> {
+    pub(super) async fn load_first(&self) -> Result<u64, LoadError> {
         let newest = self.ask_revision().await?;
         // One who may not read the key starts without history.
         let compacted = self.compacted_revision().await.unwrap_or(newest);
         let oldest = compacted.max(newest.saturating_sub(HISTORY_REVISIONS_MAX)).max(1);
         match self.load_at(oldest).await {
-            Err(why) if why.is_compacted() => self.load_at(newest).await?,
+            Err(LoadError::Unreadable(_)) => self.load_at(newest).await?,
+            Err(LoadError::Etcd(why)) if why.is_compacted() => self.load_at(newest).await?,
             loaded => loaded?,
         }
         Ok(newest)
@@ -44,12 +68,12 @@ impl Etcd {
 
     /// Replaces what is in memory by the newest state. Nobody knows what happened since the last revision in memory, so
     /// that every watch ends as one that was too slow.
-    pub(super) async fn reload(&self) -> Result<(), Error> {
+    pub(super) async fn reload(&self) -> Result<(), LoadError> {
         let newest = self.ask_revision().await?;
         self.load_at(newest).await
     }
 
-    async fn load_at(&self, revision: u64) -> Result<(), Error> {
+    async fn load_at(&self, revision: u64) -> Result<(), LoadError> {
         let (mut start, end) = self.keys.range();
         let mut objects = Vec::new();
         loop {
@@ -63,7 +87,7 @@ impl Etcd {
             let page = self.client.range(&request).await?;
             for kv in &page.kvs {
                 if let Some(key) = self.keys.in_memory(&kv.key) {
-                    objects.push(Arc::new(self.object_of(key, kv, None)));
+                    objects.push(Arc::new(self.object_of(key, kv).map_err(LoadError::Unreadable)?));
                 }
             }
             match page.kvs.last() {

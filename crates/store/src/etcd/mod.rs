@@ -109,7 +109,9 @@ impl Store {
             tasks.spawn(forget_by_age(core.clone()));
         }
         let remote = Arc::new(Remote { etcd: shared, _tasks: tasks });
-        remote.etcd.wait_for(newest).await.map_err(|why| why.to_string())?;
+        if let Err(why) = remote.etcd.wait_for(newest).await {
+            return Err(remote.etcd.failure().map_or_else(|| why.to_string(), |cause| cause.to_string()));
+        }
         Ok(Store { core: core.clone(), _threads: Arc::new(Threads::new(core, Vec::new())), remote: Some(remote) })
     }
 }

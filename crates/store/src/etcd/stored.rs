@@ -1,44 +1,60 @@
 //! The edge where bytes go to etcd and come from it: the only place that knows both forms of an object.
 
 use super::{Etcd, own_writes::OwnPut, unsigned};
-use crate::object::{EncodingSlot, Meta, Object};
+use crate::at_rest::{self, Opened};
+use crate::commit::{CommitError, Published};
+use crate::object::{EncodingSlot, Object};
 use ::etcd::{KeyValue, Request};
 use bytes::Bytes;
 use std::sync::Arc;
 
 impl Etcd {
-    /// An object's bytes as a step of a transaction. They are stored as they are.
-    pub(super) fn put_request(&self, key: &str, bytes: &Bytes, lease: i64) -> Request {
-        Request::Put { key: self.keys.in_etcd(key), value: bytes.clone(), lease }
+    /// An object's bytes as a step of a transaction: sealed, where that is asked for, else as they are.
+    pub(super) fn put_request(&self, key: &str, bytes: &Bytes, lease: i64) -> Result<Request, CommitError> {
+        let in_etcd = self.keys.in_etcd(key);
+        let sealed = match &self.core.options.at_rest {
+            Some(at_rest) => at_rest.seal(key, &in_etcd, bytes),
+            None => Ok(None),
+        };
+        let sealed = sealed.map_err(|why| CommitError::Unavailable(why.into()))?;
+        let value = sealed.map_or_else(|| bytes.clone(), |sealed| sealed.bytes);
+        Ok(Request::Put { key: in_etcd, value, lease })
     }
 
-    /// The object that etcd has under a key of ours. What this server has just written is not decoded again.
-    pub(super) fn object_of(&self, key: Arc<str>, kv: &KeyValue, own: Option<&OwnPut>) -> Object {
+    /// The plain bytes of what etcd has under a key of ours.
+    pub(super) fn open(&self, key: &str, kv: &KeyValue) -> Result<Opened, String> {
+        at_rest::open(self.core.options.at_rest.as_ref(), key, &self.keys.in_etcd(key), kv.value.clone())
+    }
+
+    /// The object that etcd has under a key of ours.
+    pub(super) fn object_of(&self, key: Arc<str>, kv: &KeyValue) -> Result<Object, String> {
+        let opened = self.open(&key, kv)?;
+        Ok(self.object_with(key, kv, &opened, None))
+    }
+
+    /// The same with its plain bytes. What this server has just written is not decoded again.
+    pub(super) fn object_with(&self, key: Arc<str>, kv: &KeyValue, opened: &Opened, own: Option<&OwnPut>) -> Object {
         let published = self.core.resource(&key);
-        let (bytes, meta) = match (own, &published) {
-            (Some(own), _) => (own.bytes.clone(), own.meta.clone()),
-            (None, Some(published)) => {
-                let resource = &published.resource;
-                let bytes = resource.canonical_bytes(&kv.value).unwrap_or_else(|| copied(&kv.value));
-                let meta = resource.meta_of(&key, &bytes);
-                (bytes, meta)
-            }
-            (None, None) => (copied(&kv.value), Meta::default()),
+        let meta = match (own, &published) {
+            (Some(own), _) => own.meta.clone(),
+            (None, Some(published)) => published.resource.meta_of(&key, &opened.bytes),
+            (None, None) => crate::object::Meta::default(),
         };
         Object {
             key,
             revision: unsigned(kv.mod_revision),
             create_revision: unsigned(kv.create_revision),
-            bytes,
+            // Copied: what etcd sent is a part of a larger message.
+            bytes: own.map_or_else(|| Bytes::copy_from_slice(&opened.bytes), |own| own.bytes.clone()),
             // A lease is etcd's affair.
-            meta: Meta { expires_at_seconds: None, ..meta },
-            fingerprint: published.map_or(0, |published| published.fingerprint),
+            meta: crate::object::Meta { expires_at_seconds: None, ..meta },
+            fingerprint: published.as_deref().map_or(0, fingerprint),
+            mark: opened.mark,
             encodings: EncodingSlot::new(&self.encodings()),
         }
     }
 }
 
-/// What etcd sent is a part of a larger message, which goes.
-fn copied(bytes: &Bytes) -> Bytes {
-    Bytes::copy_from_slice(bytes)
+fn fingerprint(published: &Published) -> u32 {
+    published.fingerprint
 }
