@@ -263,13 +263,28 @@ impl Core {
         self.published.write().unwrap_or_else(PoisonError::into_inner).insert(prefix, published);
     }
 
+    /// Puts a resource in the place of the one with its prefix, whose watches end with `Lost`. Readers see one or the
+    /// other, at no time none.
+    pub(crate) fn replace(&self, head: &mut Head, resource: Resource, version: Version, feed: Feed) {
+        let prefix = resource.prefix.clone();
+        let old = head.resources.get(&prefix).map(|working| working.published.clone());
+        self.install(head, resource, version, feed);
+        if let Some(old) = old {
+            self.end_watches(&old);
+        }
+    }
+
+    fn end_watches(&self, published: &Published) {
+        published.feed.log.write().unwrap_or_else(PoisonError::into_inner).withdraw();
+        published.feed.wake();
+        self.lock_pinned().retain(|snapshot| snapshot.prefix != published.resource.prefix);
+    }
+
     /// Moves a resource's objects to those that no resource claims. Everything is published.
     pub(crate) fn withdraw(&self, head: &mut Head, prefix: &str) {
         let Some(old) = head.resources.remove(prefix) else { return };
         self.published.write().unwrap_or_else(PoisonError::into_inner).remove(prefix);
-        old.published.feed.log.write().unwrap_or_else(PoisonError::into_inner).withdraw();
-        old.published.feed.wake();
-        self.lock_pinned().retain(|snapshot| snapshot.prefix != prefix);
+        self.end_watches(&old.published);
         // After a failure the working version holds what was never durable.
         let version = old.published.newest();
         let objects = version.objects.iter();

@@ -9,7 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::upkeep;
 use crate::version::Version;
 use crate::watch::{Compacted, Cursor, Interest};
-use crate::watch_log::Feed;
+use crate::watch_log::{Feed, WatchLog};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
 
@@ -93,7 +93,12 @@ impl Store {
             return;
         }
         let mut head = self.core.lock_drained();
-        self.core.withdraw(&mut head, &resource.prefix);
+        if let Some(known) = head.resources.get(&resource.prefix) {
+            let objects = known.version.objects.iter().map(|(_, object)| object.claimed_by(&resource)).collect();
+            let version = Version::from_sorted(objects, head.revision);
+            let feed = Feed::of(WatchLog::starting_after(head.revision));
+            return self.core.replace(&mut head, resource, version, feed);
+        }
         let keys = head.unclaimed.range::<str, _>((Bound::Included(resource.prefix.as_str()), Bound::Unbounded));
         let keys = keys.map(|(key, _)| key).take_while(|key| key.starts_with(resource.prefix.as_str()));
         let keys: Vec<Arc<str>> = keys.cloned().collect();

@@ -116,9 +116,8 @@ impl Etcd {
             }
         }
         for (prefix, resource) in &resources {
-            core.withdraw(&mut head, prefix);
             let version = Version::from_sorted(own.remove(prefix.as_str()).unwrap_or_default(), revision);
-            core.install(&mut head, resource.clone(), version, Feed::of(WatchLog::starting_after(revision)));
+            core.replace(&mut head, resource.clone(), version, Feed::of(WatchLog::starting_after(revision)));
         }
         head.unclaimed = unclaimed;
         head.unclaimed_log = WatchLog::starting_after(revision);

@@ -161,6 +161,7 @@ contract!(
     compaction_forgets_history_only,
     bookmarks_are_true,
     resources_come_and_go,
+    readers_see_one_resource_or_the_other,
     behaves_as_a_model,
 );
 
@@ -410,6 +411,29 @@ async fn resources_come_and_go(mut subject: Subject) {
     let revision = set(store, "/registry/example.com/widgets/ns1/w", "a=c|x|y|").await;
     let mut cursor = store.watch(WIDGETS, revision - 1).unwrap();
     assert_eq!(cursor.next().await.unwrap().previous.unwrap().meta.labels[0].1, "b");
+}
+
+/// Whoever lists while a resource changes its fields sees all of its objects.
+async fn readers_see_one_resource_or_the_other(subject: Subject) {
+    let store = subject.store();
+    for n in 0..300 {
+        set(store, &format!("/registry/pods/ns1/p{n:03}"), "a=b|x|y|").await;
+    }
+    let reader = store.clone();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let reading = std::thread::spawn(move || {
+        let mut lists = 0u64;
+        while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) || lists == 0 {
+            assert_eq!(reader.snapshot("/registry/pods/").len(), 300);
+            lists += 1;
+        }
+    });
+    for n in 0..100 {
+        let field_names = vec![format!("f{n}").into()];
+        store.register(Resource { field_names, ..resource("/registry/pods/") });
+    }
+    drop(stop);
+    reading.join().unwrap();
 }
 
 /// Random operations against a sorted map, with restarts.
