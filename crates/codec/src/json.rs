@@ -78,48 +78,63 @@ fn key(name: &str, first: &mut bool, out: &mut Vec<u8>) {
 /// Compact JSON indented by two spaces, as Go's MarshalIndent: empty lists and objects stay on their line, no newline at the end.
 pub fn pretty(compact: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(compact.len() * 2);
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    let newline = |out: &mut Vec<u8>, depth: usize| {
-        out.push(b'\n');
-        out.extend(std::iter::repeat_n(b' ', depth * 2));
-    };
-    let mut opened = false;
-    for &byte in compact {
-        if in_string {
-            out.push(byte);
-            in_string = escaped || byte != b'"';
-            escaped = byte == b'\\' && !escaped;
-            continue;
-        }
-        let closes = matches!(byte, b'}' | b']');
-        if std::mem::take(&mut opened) && !closes {
-            newline(&mut out, depth);
-        } else if closes && !matches!(out.last(), Some(b'{' | b'[')) {
-            newline(&mut out, depth.saturating_sub(1));
-        }
-        match byte {
-            b'{' | b'[' => {
-                depth += 1;
-                opened = true;
+    Indenter::default().write(compact, &mut out);
+    out
+}
+
+/// Indents compact JSON that comes in parts, as [`pretty`].
+#[derive(Debug, Default)]
+pub struct Indenter {
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    /// The last byte was an opening bracket.
+    opened: bool,
+}
+
+impl Indenter {
+    /// Appends the next part, indented.
+    pub fn write(&mut self, compact: &[u8], out: &mut Vec<u8>) {
+        let newline = |out: &mut Vec<u8>, depth: usize| {
+            out.push(b'\n');
+            out.extend(std::iter::repeat_n(b' ', depth * 2));
+        };
+        for &byte in compact {
+            if self.in_string {
                 out.push(byte);
+                self.in_string = self.escaped || byte != b'"';
+                self.escaped = byte == b'\\' && !self.escaped;
+                continue;
             }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                out.push(byte);
+            let closes = matches!(byte, b'}' | b']');
+            match (std::mem::take(&mut self.opened), closes) {
+                (true, false) => newline(out, self.depth),
+                (false, true) => newline(out, self.depth.saturating_sub(1)),
+                _ => {}
             }
-            b',' => {
-                out.push(byte);
-                newline(&mut out, depth);
-            }
-            b':' => out.extend_from_slice(b": "),
-            b'\n' | b' ' | b'\t' | b'\r' => {}
-            _ => {
-                in_string = byte == b'"';
-                out.push(byte);
+            match byte {
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    self.opened = true;
+                    out.push(byte);
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    out.push(byte);
+                }
+                b',' => {
+                    out.push(byte);
+                    newline(out, self.depth);
+                }
+                b':' => out.extend_from_slice(b": "),
+                b'\n' | b' ' | b'\t' | b'\r' => {}
+                _ => {
+                    self.in_string = byte == b'"';
+                    out.push(byte);
+                }
             }
         }
     }
-    out
 }
 
 #[cfg(test)]
@@ -131,6 +146,13 @@ mod tests {
         let compact = br#"{"a":[],"b":{},"c":[1,{"d":"x,\"{y\\"}],"e":null}"#;
         let want = "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    1,\n    {\n      \"d\": \"x,\\\"{y\\\\\"\n    }\n  ],\n  \"e\": null\n}";
         assert_eq!(String::from_utf8_lossy(&pretty(compact)), want);
+        for at in 0..compact.len() {
+            let (mut indenter, mut out) = (Indenter::default(), Vec::new());
+            let (first, second) = compact.split_at(at);
+            indenter.write(first, &mut out);
+            indenter.write(second, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), want, "in two parts");
+        }
     }
 
     #[test]

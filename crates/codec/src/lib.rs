@@ -22,12 +22,10 @@ pub use yaml::{Yaml, decode_yaml, encode_yaml, kind_of_yaml, parse_yaml};
 
 pub use decode::{DecodeError, Decoded, Findings, Stage, canonicalise, canonicalise_stored, decode_json, kind_of_json};
 pub use empties::Empties;
-pub use json::{encode_json, pretty};
+pub use json::{Indenter, encode_json, pretty};
 pub use jsonpath::JsonPath;
 pub use list::{
-    JsonList, ListMeta, list_protobuf, protobuf_with_resource_version, watch_frame_json, watch_frame_protobuf,
+    JsonList, ListMeta, ProtobufList, protobuf_with_resource_version, watch_frame_json, watch_frame_protobuf,
 };
 pub use proto::{Envelope, decode_protobuf, encode_message, encode_protobuf, kind_of_protobuf, wrap_protobuf};
-pub use proto::{
-    Metadata, Shown, extract_field, extract_metadata, partial_message, set_resource_version, transcode_json,
-};
+pub use proto::{Metadata, Shown, Versioned, extract_field, extract_metadata, partial_message, transcode_json};

@@ -1,6 +1,6 @@
 //! Lists and watch frames put together from objects that are already encoded.
 
-use crate::proto::Backwards;
+use crate::proto::{self, Backwards, Versioned};
 use meta::{Gvk, json};
 
 /// The metadata of a list.
@@ -14,7 +14,7 @@ pub struct ListMeta {
 }
 
 impl ListMeta {
-    fn write_json(&self, always_continue: bool, out: &mut Vec<u8>) {
+    pub(crate) fn write_json(&self, always_continue: bool, out: &mut Vec<u8>) {
         let mut first = true;
         let mut key = |name: &str, out: &mut Vec<u8>| {
             out.push(if std::mem::take(&mut first) { b'{' } else { b',' });
@@ -22,7 +22,7 @@ impl ListMeta {
             out.push(b':');
         };
         let typed = !always_continue;
-        if typed {
+        if typed && !self.resource_version.is_empty() {
             key("resourceVersion", out);
             json::write_string(&self.resource_version, out);
         }
@@ -38,115 +38,76 @@ impl ListMeta {
             key("resourceVersion", out);
             json::write_string(&self.resource_version, out);
         }
+        if first {
+            out.push(b'{');
+        }
         out.push(b'}');
     }
 }
 
-/// A JSON list being written; items are appended as their text.
+/// What is before and behind the items of a JSON list; between two items is a comma.
 pub struct JsonList {
-    out: Vec<u8>,
-    first: bool,
-    /// What follows the items.
-    tail: Vec<u8>,
+    pub head: Vec<u8>,
+    /// With Go's newline at the end.
+    pub tail: Vec<u8>,
 }
 
 impl JsonList {
     /// A list of a built-in kind: `kind`, `apiVersion`, `metadata`, `items`; the items have no kind of their own.
     pub fn typed(gvk: &Gvk, metadata: &ListMeta) -> JsonList {
-        let mut out = b"{\"kind\":".to_vec();
-        json::write_string(&gvk.kind, &mut out);
-        out.extend_from_slice(b",\"apiVersion\":");
-        json::write_string(&gvk.api_version(), &mut out);
-        out.extend_from_slice(b",\"metadata\":");
-        metadata.write_json(false, &mut out);
-        out.extend_from_slice(b",\"items\":[");
-        JsonList { out, first: true, tail: b"]}\n".to_vec() }
+        let mut head = b"{\"kind\":".to_vec();
+        json::write_string(&gvk.kind, &mut head);
+        head.extend_from_slice(b",\"apiVersion\":");
+        json::write_string(&gvk.api_version(), &mut head);
+        head.extend_from_slice(b",\"metadata\":");
+        metadata.write_json(false, &mut head);
+        head.extend_from_slice(b",\"items\":[");
+        JsonList { head, tail: b"]}\n".to_vec() }
     }
 
     /// A list of custom resources: keys in order, `continue` always there, items with their kind.
     pub fn custom(gvk: &Gvk, metadata: &ListMeta) -> JsonList {
-        let mut out = b"{\"apiVersion\":".to_vec();
-        json::write_string(&gvk.api_version(), &mut out);
-        out.extend_from_slice(b",\"items\":[");
+        let mut head = b"{\"apiVersion\":".to_vec();
+        json::write_string(&gvk.api_version(), &mut head);
+        head.extend_from_slice(b",\"items\":[");
         let mut tail = b"],\"kind\":".to_vec();
         json::write_string(&gvk.kind, &mut tail);
         tail.extend_from_slice(b",\"metadata\":");
         metadata.write_json(true, &mut tail);
         tail.extend_from_slice(b"}\n");
-        JsonList { out, first: true, tail }
-    }
-
-    /// Makes room for items of so many bytes together.
-    pub fn item_room(&mut self, bytes: usize) {
-        self.out.reserve(bytes);
-    }
-
-    /// Where the next item's JSON is appended.
-    pub fn item(&mut self) -> &mut Vec<u8> {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(b',');
-        }
-        &mut self.out
-    }
-
-    /// Forgets what was appended since the list was `bytes` long: an item that cannot be shown.
-    pub fn truncate(&mut self, bytes: usize, first: bool) {
-        self.out.truncate(bytes);
-        self.first = first;
-    }
-
-    /// How long the text is so far.
-    pub fn len(&self) -> usize {
-        self.out.len()
-    }
-
-    /// Whether there is no item yet.
-    pub fn is_empty(&self) -> bool {
-        self.first
-    }
-
-    /// The whole list, with Go's newline at the end.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.out.extend_from_slice(&self.tail);
-        self.out
+        JsonList { head, tail }
     }
 }
 
-/// A list in its protobuf envelope. Items are messages without envelope, each with its resourceVersion. The error is that of a
-/// message that is not well formed.
-pub fn list_protobuf<'a, I>(gvk: &Gvk, metadata: &ListMeta, items: I) -> Result<Vec<u8>, String>
-where
-    I: DoubleEndedIterator<Item = (&'a [u8], &'a str)>,
-{
-    let mut out = Backwards::with_capacity(4096);
-    crate::proto::seal(gvk, &mut out, |out| {
-        for (message, resource_version) in items.rev() {
-            let before = out.len();
-            crate::proto::with_resource_version(message, resource_version, out)?;
-            out.close(2, before);
-        }
-        let before = out.len();
+/// What is before and behind the items of a list in its protobuf envelope; see [`Versioned::write_item`].
+pub struct ProtobufList {
+    pub head: Vec<u8>,
+    pub tail: &'static [u8],
+}
+
+impl ProtobufList {
+    /// `items_bytes` is the length of all items, each with what is around it.
+    pub fn new(gvk: &Gvk, metadata: &ListMeta, items_bytes: usize) -> ProtobufList {
+        let mut list_meta = Backwards::with_capacity(128);
         if metadata.remaining_item_count != 0 {
-            out.varint(metadata.remaining_item_count as u64);
-            out.tag(4, 0);
+            list_meta.varint(metadata.remaining_item_count as u64);
+            list_meta.tag(4, 0);
         }
-        out.field(3, metadata.continue_token.as_bytes());
-        out.field(2, metadata.resource_version.as_bytes());
-        out.field(1, b"");
-        out.close(1, before);
-        Ok(())
-    })
-    .map_err(|why: &str| why.to_string())?;
-    Ok(out.written().to_vec())
+        list_meta.field(3, metadata.continue_token.as_bytes());
+        list_meta.field(2, metadata.resource_version.as_bytes());
+        list_meta.field(1, b"");
+        list_meta.close(1, 0);
+        let mut head = Vec::new();
+        proto::open_envelope(gvk, list_meta.len() + items_bytes, &mut head);
+        head.extend_from_slice(list_meta.written());
+        ProtobufList { head, tail: proto::ENVELOPE_END }
+    }
 }
 
 /// An object in its envelope with its resourceVersion, from the envelope that is stored.
 pub fn protobuf_with_resource_version(stored: &[u8], gvk: &Gvk, resource_version: &str) -> Result<Vec<u8>, String> {
-    let envelope = crate::Envelope::open(stored)?;
-    let mut out = Backwards::with_capacity(stored.len() + resource_version.len() + 16);
-    crate::proto::seal(gvk, &mut out, |out| crate::proto::with_resource_version(envelope.raw, resource_version, out))
-        .map_err(|why: &str| why.to_string())?;
-    Ok(out.written().to_vec())
+    let object = Versioned::new(crate::Envelope::open(stored)?.raw, resource_version)?;
+    Ok(object.in_envelope(gvk))
 }
 
 /// One event of a JSON watch: a line. `object` is the object's JSON, with or without newline at its end.
@@ -184,16 +145,14 @@ mod tests {
     #[test]
     fn lists_read_as_upstreams() {
         let metadata = ListMeta { resource_version: "7".into(), continue_token: "t".into(), remaining_item_count: 3 };
-        let mut list = JsonList::typed(&pod_list(), &metadata);
-        list.item().extend_from_slice(b"{}");
-        list.item().extend_from_slice(b"{}");
-        let want = r#"{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"t","remainingItemCount":3},"items":[{},{}]}"#;
-        assert_eq!(list.finish(), [want.as_bytes(), b"\n"].concat());
+        let list = JsonList::typed(&pod_list(), &metadata);
+        let want = r#"{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"t","remainingItemCount":3},"items":[]}"#;
+        assert_eq!([list.head, list.tail].concat(), [want.as_bytes(), b"\n"].concat());
         let metadata = ListMeta { resource_version: "7".into(), ..ListMeta::default() };
-        let list = JsonList::custom(&Gvk::new("g", "v1", "ThingList"), &metadata).finish();
+        let list = JsonList::custom(&Gvk::new("g", "v1", "ThingList"), &metadata);
         let want =
             r#"{"apiVersion":"g/v1","items":[],"kind":"ThingList","metadata":{"continue":"","resourceVersion":"7"}}"#;
-        assert_eq!(list, [want.as_bytes(), b"\n"].concat());
+        assert_eq!([list.head, list.tail].concat(), [want.as_bytes(), b"\n"].concat());
     }
 
     #[test]
@@ -203,15 +162,25 @@ mod tests {
         let pod = br#"{"metadata":{"name":"a"},"spec":{"nodeName":"n"}}"#;
         let pod = crate::decode_json(&schema, ty("Pod"), pod).expect("well formed").value;
         let message = crate::encode_message(&schema, ty("Pod"), &pod);
-        let metadata = ListMeta { resource_version: "9".into(), ..ListMeta::default() };
-        let got = list_protobuf(&pod_list(), &metadata, [(&message[..], "4"), (&message[..], "5")].into_iter());
-        let text = r#"{"metadata":{"resourceVersion":"9"},"items":[
-            {"metadata":{"name":"a","resourceVersion":"4"},"spec":{"nodeName":"n"}},
-            {"metadata":{"name":"a","resourceVersion":"5"},"spec":{"nodeName":"n"}}]}"#;
-        let list = crate::decode_json(&schema, ty("PodList"), text.as_bytes()).expect("well formed").value;
-        let mut want = Vec::new();
-        crate::encode_protobuf(&schema, ty("PodList"), &pod_list(), &list, &mut want);
-        assert_eq!(got, Ok(want));
+        for (continue_token, remaining_item_count) in [("", 0), ("c", 300)] {
+            let metadata =
+                ListMeta { resource_version: "9".into(), continue_token: continue_token.into(), remaining_item_count };
+            let items = ["4", "5"].map(|revision| Versioned::new(&message, revision).expect("well formed"));
+            let list = ProtobufList::new(&pod_list(), &metadata, items.iter().map(Versioned::item_len).sum());
+            let mut got = list.head;
+            items.iter().for_each(|item| item.write_item(&mut got));
+            got.extend_from_slice(list.tail);
+            let text = format!(
+                r#"{{"metadata":{{"resourceVersion":"9","continue":"{continue_token}","remainingItemCount":{remaining_item_count}}},"items":[
+                {{"metadata":{{"name":"a","resourceVersion":"4"}},"spec":{{"nodeName":"n"}}}},
+                {{"metadata":{{"name":"a","resourceVersion":"5"}},"spec":{{"nodeName":"n"}}}}]}}"#
+            )
+            .replace(",\"remainingItemCount\":0", "");
+            let list = crate::decode_json(&schema, ty("PodList"), text.as_bytes()).expect("well formed").value;
+            let mut want = Vec::new();
+            crate::encode_protobuf(&schema, ty("PodList"), &pod_list(), &list, &mut want);
+            assert_eq!(got, want);
+        }
     }
 
     #[test]

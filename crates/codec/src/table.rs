@@ -1,10 +1,12 @@
 //! The Table and PartialObjectMetadata forms of meta.k8s.io.
 
+use crate::json::encode_json;
 use crate::jsonpath::JsonPath;
-use crate::list::ListMeta;
+use crate::list::{JsonList, ListMeta};
+use crate::proto::{self, Mask};
 use meta::time::{Timestamp, human_duration};
-use meta::{Gvk, Map, Status, Value, json, value};
-use resource::{Column, Descriptor};
+use meta::{Gvk, Status, Value, json, value};
+use resource::{Cells, Column, Descriptor};
 
 /// What a row carries besides its cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,48 +40,71 @@ impl IncludeObject {
 /// What a custom resource shows when its definition names no columns.
 const AGE: (&str, &str, &str) = ("Age", "date", ".metadata.creationTimestamp");
 
+/// OpenAPI's name of a column's type.
+const COLUMN_DEFINITION: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.TableColumnDefinition";
+
 /// Descriptions of the columns that every resource may have, as upstream publishes those fields.
 pub const NAME_DESCRIPTION: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
 pub const CREATED_DESCRIPTION: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 /// Makes the tables of one resource.
-pub struct Tabler<'d> {
-    descriptor: &'d Descriptor,
+pub struct Tabler {
     /// "v1" or "v1beta1".
     version: &'static str,
     include: IncludeObject,
-    /// Paths of the columns after the name, for resources without a function that makes cells.
-    paths: Vec<(Column, Option<JsonPath>)>,
+    cells: Option<Cells>,
+    /// Of the cells; the name's is added where there is no function that makes cells.
+    columns: Vec<Column>,
+    /// Paths of the columns, for resources without such a function.
+    paths: Vec<Option<JsonPath>>,
+    mask: Mask,
+    /// What of a message the cells need, of one row after the other.
+    cut: Vec<u8>,
 }
 
-impl<'d> Tabler<'d> {
-    pub fn new(descriptor: &'d Descriptor, version: &'static str, include: IncludeObject) -> Tabler<'d> {
-        let mut paths = Vec::new();
+impl Tabler {
+    pub fn new(descriptor: &Descriptor, version: &'static str, include: IncludeObject) -> Tabler {
+        let (schema, ty) = (&descriptor.schema, descriptor.storage_type_id);
+        let mut columns = descriptor.columns.clone();
+        let (mut paths, mut read) = (Vec::new(), descriptor.cell_fields);
         if descriptor.cells.is_none() {
-            let age = Column {
-                // upstream's default table of built-in kinds calls the same column otherwise
-                name: if descriptor.stored_as_json { AGE.0.into() } else { "Created At".into() },
-                kind: AGE.1.into(),
-                format: "".into(),
-                description: CREATED_DESCRIPTION.into(),
-                priority: 0,
-                json_path: AGE.2.into(),
-            };
-            let columns = if descriptor.columns.is_empty() { vec![age] } else { descriptor.columns.clone() };
-            paths = columns.into_iter().map(|c| (JsonPath::parse(&c.json_path), c)).map(|(p, c)| (c, p)).collect();
+            if columns.is_empty() {
+                columns.push(Column {
+                    // upstream's default table of built-in kinds calls the same column otherwise
+                    name: if descriptor.stored_as_json { AGE.0.into() } else { "Created At".into() },
+                    kind: AGE.1.into(),
+                    format: "".into(),
+                    description: CREATED_DESCRIPTION.into(),
+                    priority: 0,
+                    json_path: AGE.2.into(),
+                });
+                read = &["metadata.name", "metadata.creationTimestamp"];
+            }
+            paths = columns.iter().map(|column| JsonPath::parse(&column.json_path)).collect();
         }
-        Tabler { descriptor, version, include, paths }
+        let mask = if read.is_empty() { Mask::without_managed_fields() } else { Mask::of(schema, ty, read) };
+        Tabler { version, include, cells: descriptor.cells, columns, paths, mask, cut: Vec::new() }
+    }
+
+    /// What rows carry besides their cells.
+    pub fn include(&self) -> IncludeObject {
+        self.include
+    }
+
+    /// The kind of the metadata that rows carry.
+    pub fn partial_gvk(&self) -> Gvk {
+        partial_gvk(self.version)
     }
 
     /// The column definitions.
-    fn columns(&self) -> Vec<Value> {
+    fn definitions(&self) -> Vec<Value> {
         let column = |name: &str, kind: &str, format: &str, description: &str, priority: i32| value!({"name": name, "type": kind, "format": format, "description": description, "priority": priority});
-        if self.descriptor.cells.is_some() {
-            let columns = self.descriptor.columns.iter();
+        if self.cells.is_some() {
+            let columns = self.columns.iter();
             return columns.map(|c| column(&c.name, &c.kind, &c.format, &c.description, c.priority)).collect();
         }
         let mut columns = vec![column("Name", "string", "name", NAME_DESCRIPTION, 0)];
-        for (c, _) in &self.paths {
+        for c in &self.columns {
             let path = format!("Custom resource definition column (in JSONPath format): {}", c.json_path);
             let description = if c.description.is_empty() { path.as_str() } else { c.description.as_str() };
             columns.push(column(&c.name, &c.kind, &c.format, description, c.priority));
@@ -87,40 +112,71 @@ impl<'d> Tabler<'d> {
         columns
     }
 
-    /// The row of an object in its storage version; `served` gives it in the served version, `now` is for ages.
-    pub fn row(&self, object: &Value, served: impl FnOnce() -> Value, now: Timestamp) -> Value {
-        let cells = match self.descriptor.cells {
-            Some(cells) => cells(object, now.seconds),
-            None => {
-                let mut cells = vec![Value::from(object["metadata"]["name"].str())];
-                cells.extend(self.paths.iter().map(|(column, path)| cell(column, path.as_ref(), object, now)));
-                cells
+    /// The cells of an object in its storage version; `now` is for ages.
+    fn cells(&self, object: &Value, now: Timestamp) -> Vec<Value> {
+        if let Some(cells) = self.cells {
+            return cells(object, now.seconds);
+        }
+        let mut cells = vec![Value::from(object["metadata"]["name"].str())];
+        cells.extend(
+            self.columns.iter().zip(&self.paths).map(|(column, path)| cell(column, path.as_ref(), object, now)),
+        );
+        cells
+    }
+
+    /// Appends the row of an object in its storage version, up to the object that it carries, which is to follow with a `}`.
+    pub fn open_row(&self, object: &Value, now: Timestamp, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"cells\":[");
+        for (i, cell) in self.cells(object, now).iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
             }
-        };
-        let object = match self.include {
-            IncludeObject::None => Value::Null,
-            IncludeObject::Metadata => partial(object, self.version),
-            IncludeObject::Object => served(),
-        };
-        value!({"cells": cells, "object": object})
+            json::write(cell, out);
+        }
+        out.extend_from_slice(b"],\"object\":");
     }
 
-    /// A table of rows. `headers` is false for the second and later events of a watch, and where the client wants none.
-    pub fn table(&self, metadata: &ListMeta, rows: Vec<Value>, headers: bool) -> Value {
-        let columns = if headers { Value::from(self.columns()) } else { Value::Null };
-        value!({
-            "kind": "Table",
-            "apiVersion": (group_version(self.version)),
-            "metadata": (metadata.to_value()),
-            "columnDefinitions": columns,
-            "rows": rows
-        })
+    /// As [`Tabler::open_row`], from the message (without envelope) of an object that is stored in protobuf. Decodes no more than the
+    /// cells need. The error is for the log.
+    pub fn open_stored_row(
+        &mut self,
+        descriptor: &Descriptor,
+        message: &[u8],
+        now: Timestamp,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        self.cut.clear();
+        self.mask.cut(message, &mut self.cut)?;
+        let object = proto::decode_message(&descriptor.schema, descriptor.storage_type_id, &self.cut)?;
+        self.open_row(&object, now, out);
+        Ok(())
     }
-}
 
-/// "meta.k8s.io/v1".
-fn group_version(version: &str) -> String {
-    format!("meta.k8s.io/{version}")
+    /// What is before and behind the rows of a table. `headers` is false for the second and later events of a watch, and where
+    /// the client wants none.
+    pub fn frame(&self, metadata: &ListMeta, headers: bool) -> JsonList {
+        let version = self.version;
+        let mut head =
+            format!("{{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/{version}\",\"metadata\":").into_bytes();
+        metadata.write_json(false, &mut head);
+        head.extend_from_slice(b",\"columnDefinitions\":");
+        let schema = schema::builtin();
+        match schema.named(COLUMN_DEFINITION).filter(|_| headers) {
+            Some(ty) => {
+                head.push(b'[');
+                for (i, column) in self.definitions().iter().enumerate() {
+                    if i > 0 {
+                        head.push(b',');
+                    }
+                    encode_json(&schema, ty, column, &mut head);
+                }
+                head.push(b']');
+            }
+            None => head.extend_from_slice(b"null"),
+        }
+        head.extend_from_slice(b",\"rows\":[");
+        JsonList { head, tail: b"]}\n".to_vec() }
+    }
 }
 
 /// The kind of partial objects in a version of meta.k8s.io.
@@ -128,10 +184,10 @@ pub fn partial_gvk(version: &str) -> Gvk {
     Gvk::new("meta.k8s.io", version, "PartialObjectMetadata")
 }
 
-/// An object's PartialObjectMetadata.
-pub fn partial(object: &Value, version: &str) -> Value {
+/// An object's PartialObjectMetadata, of [`partial_gvk`].
+pub fn partial(object: &Value, gvk: &Gvk) -> Value {
     let metadata = object.get("metadata").cloned().unwrap_or_else(Value::object);
-    value!({"kind": "PartialObjectMetadata", "apiVersion": (group_version(version)), "metadata": metadata})
+    value!({"kind": (&gvk.kind), "apiVersion": (gvk.api_version()), "metadata": metadata})
 }
 
 /// The cell of a column that has a path.
@@ -159,22 +215,6 @@ fn age(text: &str, now: Timestamp) -> String {
         Ok(at) if at.is_zero() => "<unknown>".to_string(),
         Ok(at) => human_duration(now.seconds.saturating_sub(at.seconds)),
         Err(_) => "<invalid>".to_string(),
-    }
-}
-
-impl ListMeta {
-    /// The metadata of a list as a tree.
-    pub fn to_value(&self) -> Value {
-        let mut map = Map::new();
-        for (key, text) in [("resourceVersion", &self.resource_version), ("continue", &self.continue_token)] {
-            if !text.is_empty() {
-                map.insert(key, text);
-            }
-        }
-        if self.remaining_item_count != 0 {
-            map.insert("remainingItemCount", self.remaining_item_count);
-        }
-        Value::Object(map)
     }
 }
 

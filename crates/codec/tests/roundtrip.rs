@@ -140,7 +140,7 @@ fn protobuf_survives_byte_for_byte() {
 fn protobuf_transcodes_to_the_same_json() {
     check(|schema, sample| {
         let envelope = codec::Envelope::open(&sample.protobuf)?;
-        let shown = codec::Shown { gvk: Some(&sample.gvk), resource_version: "" };
+        let shown = codec::Shown { gvk: Some(&sample.gvk), resource_version: "", proven: false };
         let mut out = Vec::new();
         codec::transcode_json(schema, sample.ty, envelope.raw, &shown, &mut out)?;
         let mut want = Vec::new();

@@ -68,7 +68,7 @@ fn figures() {
     codec::encode_json(&schema, ty, &value, &mut text);
     codec::encode_protobuf(&schema, ty, &gvk, &value, &mut stored);
     let raw = codec::Envelope::open(&stored).expect("well formed").raw;
-    let shown = codec::Shown { gvk: Some(&gvk), resource_version: "12345" };
+    let shown = codec::Shown { gvk: Some(&gvk), resource_version: "12345", proven: false };
     println!("JSON {} bytes, protobuf {} bytes", text.len(), stored.len());
     let print = |what: &str, bytes: usize, us: f64| println!("{what:28} {us:7.1} µs {:7.0} MB/s", bytes as f64 / us);
     print("parse JSON", text.len(), best(|| json::parse(&text)));

@@ -78,6 +78,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         strategy: Strategy { reset_fields: if has_status(version) { &["status"] } else { &[] }, ..strategy() },
         columns: columns(version),
         cells: None,
+        cell_fields: &[],
         select_fields: select_fields(version),
         subresources: subresources(version, &group, &name, &kind, &rules),
         review: None,

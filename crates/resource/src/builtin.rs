@@ -47,6 +47,7 @@ impl Descriptor {
             strategy: Strategy::default(),
             columns: Vec::new(),
             cells: None,
+            cell_fields: &[],
             select_fields: Vec::new(),
             subresources: Vec::new(),
             hooks: Arc::new(NoHooks),
@@ -134,6 +135,12 @@ impl Descriptor {
             })
             .collect();
         self.cells = Some(cells);
+        self
+    }
+
+    /// See [`Descriptor::cell_fields`].
+    pub fn cell_fields(mut self, paths: &'static [&'static str]) -> Self {
+        self.cell_fields = paths;
         self
     }
 

@@ -51,6 +51,8 @@ pub struct Descriptor {
     pub columns: Vec<Column>,
     /// Makes a Table row's cells; `None`: from the columns' paths, or name and age when there are none.
     pub cells: Option<Cells>,
+    /// What `cells` reads, as dotted paths (of every item, in lists): nothing else is decoded for a row. Empty: anything.
+    pub cell_fields: &'static [&'static str],
     /// Besides metadata.name and metadata.namespace.
     pub select_fields: Vec<SelectField>,
     pub subresources: Vec<Subresource>,

@@ -2,13 +2,15 @@
 
 use crate::body::Body;
 use crate::encode::{self, Form};
+use crate::pieces::Pieces;
 use crate::read::Page;
+use crate::{list, pieces};
 use bytes::Bytes;
 use codec::negotiate::{self, Format, Transform};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use meta::{Gvk, Result, Status, Value};
 use resource::Descriptor;
-use std::io::Write;
+use std::sync::Arc;
 use store::Object;
 
 /// The total length of Warning texts before all are cut, and what they are cut to.
@@ -32,8 +34,8 @@ pub fn tree(form: &Form, code: u16, gvk: &Gvk, tree: &Value) -> Response<Body> {
     whole(form, code, form.encode_tree(gvk, tree))
 }
 
-pub fn list(form: &Form, descriptor: &Descriptor, page: &Page) -> Result<Response<Body>> {
-    Ok(whole(form, 200, encode::list(form, descriptor, page)?))
+pub fn list(form: &Form, descriptor: &Arc<Descriptor>, page: Page) -> Result<Response<Body>> {
+    Ok(with_body(form, 200, pieces::body(list::source(form, descriptor, page)?)?))
 }
 
 /// An error, or the success of a delete.
@@ -49,7 +51,11 @@ pub fn status(form: &Form, status: &Status) -> Response<Body> {
 }
 
 fn whole(form: &Form, code: u16, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
+    with_body(form, code, Body::from(body))
+}
+
+fn with_body(form: &Form, code: u16, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(header::CONTENT_TYPE, content_type(form));
     response
@@ -105,17 +111,32 @@ pub fn request_info_failure(path: &str, why: &str) -> Response<Body> {
     response
 }
 
+/// Makes all of a body at once, for who wants to look at it.
+pub fn gather(response: &mut Response<Body>) -> Result<()> {
+    *response.body_mut() = match std::mem::replace(response.body_mut(), Body::empty()) {
+        Body::Pieces(pieces) => Body::from(pieces.gather()?),
+        body => body,
+    };
+    Ok(())
+}
+
 /// Compresses a large body for clients that take gzip.
 pub fn compress(request: &HeaderMap, response: &mut Response<Body>) {
-    let Body::Whole(body) = response.body() else { return };
+    let is_large = match response.body() {
+        Body::Whole(body) => body.len() >= GZIP_BYTES_MIN,
+        Body::Pieces(_) => true,
+        _ => false,
+    };
     let accepts = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
     let takes_gzip = accepts.flat_map(|v| v.split(',')).any(|v| v.trim().split(';').next() == Some("gzip"));
-    if body.len() < GZIP_BYTES_MIN || !takes_gzip || response.headers().contains_key(header::CONTENT_ENCODING) {
+    if !is_large || !takes_gzip || response.headers().contains_key(header::CONTENT_ENCODING) {
         return;
     }
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let Ok(compressed) = encoder.write_all(body).and_then(|()| encoder.finish()) else { return };
-    *response.body_mut() = Body::from(compressed);
+    *response.body_mut() = match std::mem::replace(response.body_mut(), Body::empty()) {
+        Body::Pieces(pieces) => Body::Pieces(pieces.compressed()),
+        Body::Whole(body) => Body::Pieces(Pieces::of(body).compressed()),
+        body => body,
+    };
     response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
 }

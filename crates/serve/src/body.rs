@@ -1,6 +1,7 @@
 //! Bodies: requests read whole within a bound, responses whole or as a stream.
 
 use crate::audit::Trail;
+use crate::pieces::Pieces;
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -18,6 +19,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The body of a response.
 pub enum Body {
     Whole(Bytes),
+    /// Made while it is sent. When that fails, the body breaks off.
+    Pieces(Pieces),
     Stream(Pin<Box<dyn futures_core::Stream<Item = Bytes> + Send>>),
     /// A body whose end is recorded.
     Followed(Box<Body>, Trail),
@@ -54,6 +57,10 @@ impl http_body::Body for Body {
         match self.get_mut() {
             Body::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Body::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Body::Pieces(pieces) => Poll::Ready(pieces.next().map(|piece| {
+                let piece = piece.inspect_err(|why| tracing::error!(why = why.message, "an answer breaks off"));
+                piece.map(Frame::data).map_err(|why| BoxError::from(why.message))
+            })),
             Body::Stream(stream) => stream.as_mut().poll_next(cx).map(|next| next.map(|bytes| Ok(Frame::data(bytes)))),
             Body::Passed(passed) => Pin::new(passed).poll_frame(cx),
             Body::Followed(body, _) => Pin::new(&mut **body).poll_frame(cx),
@@ -63,7 +70,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Body::Whole(bytes) => bytes.is_empty(),
-            Body::Stream(_) => false,
+            Body::Pieces(_) | Body::Stream(_) => false,
             Body::Passed(passed) => passed.is_end_stream(),
             Body::Followed(body, _) => body.is_end_stream(),
         }
@@ -72,7 +79,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> http_body::SizeHint {
         match self {
             Body::Whole(bytes) => http_body::SizeHint::with_exact(bytes.len() as u64),
-            Body::Stream(_) => http_body::SizeHint::default(),
+            Body::Pieces(_) | Body::Stream(_) => http_body::SizeHint::default(),
             Body::Passed(passed) => passed.size_hint(),
             Body::Followed(body, _) => body.size_hint(),
         }

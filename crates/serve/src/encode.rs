@@ -1,27 +1,27 @@
-//! Objects, lists and events as bytes, in the format and form that a client accepts. What is stored is sent without
+//! Objects and events as bytes, in the format and form that a client accepts. What is stored is sent without
 //! being decoded wherever the form allows that.
 
 use crate::form;
-use crate::read::{Page, served_value};
 use crate::route::Route;
 use crate::watch::Change;
 use bytes::Bytes;
 use codec::negotiate::{self, Accepted, Format, Offer, Transform};
 use codec::table::{IncludeObject, Tabler, partial, partial_gvk};
-use codec::{Envelope, JsonList, ListMeta, Shown};
+use codec::{Envelope, JsonList, ListMeta, Shown, Versioned};
 use http::{HeaderMap, header};
 use meta::time::Timestamp;
 use meta::{Gvk, Reason, Result, Status, Value, json, value};
 use resource::Descriptor;
+use std::sync::Arc;
 use store::Object;
 
 /// Numbers under which an object's encodings are kept: see [`Object::encoded`].
 /// JSON as an item of a list: without its kind.
-const FORM_JSON_ITEM: usize = 0;
+pub(crate) const FORM_JSON_ITEM: usize = 0;
 /// Whole frames of a watch: by format, then by kind of event.
 const FORM_FRAMES: [[usize; 3]; 2] = [[1, 2, 3], [4, 5, 6]];
 /// How much larger JSON is than the stored protobuf, about.
-const JSON_GROWTH: usize = 2;
+pub(crate) const JSON_GROWTH: usize = 2;
 
 /// The form of a response.
 #[derive(Clone, Debug, Default)]
@@ -83,11 +83,7 @@ impl Form {
         Err(Status::failure(406, Reason::NotAcceptable, text))
     }
 
-    fn table_version(&self) -> Option<&'static str> {
-        self.accepted.transform.filter(|(t, _)| *t == Transform::Table).map(|(_, version)| version)
-    }
-
-    fn partial_version(&self) -> Option<&'static str> {
+    pub(crate) fn partial_version(&self) -> Option<&'static str> {
         self.accepted.transform.filter(|(t, _)| *t != Transform::Table).map(|(_, version)| version)
     }
 
@@ -118,183 +114,234 @@ impl Form {
     }
 }
 
-fn list_meta(page: &Page) -> ListMeta {
-    ListMeta {
-        resource_version: page.revision.to_string(),
-        continue_token: page.continue_token.clone(),
-        remaining_item_count: page.remaining.and_then(|n| i64::try_from(n).ok()).unwrap_or(0),
+/// Whether stored bytes are the served version's message.
+pub(crate) fn is_direct(descriptor: &Descriptor) -> bool {
+    descriptor.convert.is_none() && !descriptor.stored_as_json
+}
+
+/// What of an object is written as JSON.
+pub(crate) enum Shape {
+    /// The object in the served version, with its kind unless it is an item of a list.
+    Whole(Option<Gvk>),
+    Partial(Gvk),
+    Row(Box<Tabler>),
+}
+
+impl Shape {
+    pub(crate) fn of(form: &Form, descriptor: &Descriptor, is_item: bool) -> Shape {
+        match form.accepted.transform {
+            Some((Transform::Table, version)) => Shape::Row(Box::new(Tabler::new(descriptor, version, form.include))),
+            Some((_, version)) => Shape::Partial(partial_gvk(version)),
+            None if is_item && !descriptor.stored_as_json => Shape::Whole(None),
+            None => Shape::Whole(Some(descriptor.gvk())),
+        }
+    }
+
+    /// Appends a stored object as of a revision.
+    pub(crate) fn write(
+        &mut self,
+        descriptor: &Descriptor,
+        object: &Object,
+        revision: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if !is_direct(descriptor) {
+            return self.write_tree(descriptor, form::stored_value_at(descriptor, object, revision)?, out);
+        }
+        let message = message_of(object)?;
+        let revision = revision.to_string();
+        match self {
+            Shape::Whole(gvk) => write_whole(descriptor, object, message, gvk.as_ref(), &revision, out),
+            Shape::Partial(gvk) => write_partial(object, message, gvk, &revision, out),
+            Shape::Row(tabler) => {
+                let opened = tabler.open_stored_row(descriptor, message, Timestamp::now(), out);
+                opened.map_err(|why| unreadable(object, &why))?;
+                match tabler.include() {
+                    IncludeObject::None => out.extend_from_slice(b"null"),
+                    IncludeObject::Metadata => write_partial(object, message, &tabler.partial_gvk(), &revision, out)?,
+                    IncludeObject::Object => {
+                        write_whole(descriptor, object, message, Some(&descriptor.gvk()), &revision, out)?;
+                    }
+                }
+                out.push(b'}');
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends an object in the storage version.
+    fn write_tree(&self, descriptor: &Descriptor, object: Value, out: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Shape::Whole(gvk) => {
+                let mut served = form::to_served(descriptor, object);
+                match gvk {
+                    Some(gvk) => {
+                        served.set("apiVersion", gvk.api_version());
+                        served.set("kind", &gvk.kind);
+                    }
+                    None => {
+                        served.remove("apiVersion");
+                        served.remove("kind");
+                    }
+                }
+                form::encode_served_json(descriptor, &served, out);
+            }
+            Shape::Partial(gvk) => write_partial_tree(&object, gvk, out),
+            Shape::Row(tabler) => {
+                tabler.open_row(&object, Timestamp::now(), out);
+                match tabler.include() {
+                    IncludeObject::None => out.extend_from_slice(b"null"),
+                    IncludeObject::Metadata => write_partial_tree(&object, &tabler.partial_gvk(), out),
+                    IncludeObject::Object => {
+                        form::encode_served_json(descriptor, &form::to_served(descriptor, object), out);
+                    }
+                }
+                out.push(b'}');
+            }
+        }
+        Ok(())
+    }
+
+    /// What is around one object: a table, or nothing.
+    fn frame(&self, resource_version: String, headers: bool) -> JsonList {
+        match self {
+            Shape::Row(tabler) => tabler.frame(&ListMeta { resource_version, ..ListMeta::default() }, headers),
+            _ => JsonList { head: Vec::new(), tail: b"\n".to_vec() },
+        }
     }
 }
 
-fn list_gvk(descriptor: &Descriptor) -> Gvk {
-    Gvk { kind: descriptor.list_kind.clone(), ..descriptor.gvk() }
+fn unreadable(object: &Object, why: &str) -> Status {
+    Status::internal(format!("{}: {why}", object.key))
 }
 
-/// Whether stored bytes are the served version's message.
-fn is_direct(descriptor: &Descriptor) -> bool {
-    descriptor.convert.is_none() && !descriptor.stored_as_json
+/// The message of an object that is stored in protobuf.
+pub(crate) fn message_of(object: &Object) -> Result<&[u8]> {
+    Envelope::open(&object.bytes).map(|envelope| envelope.raw).map_err(|why| unreadable(object, &why))
+}
+
+/// A stored message with a resourceVersion.
+pub(crate) fn versioned<'a>(object: &'a Object, resource_version: &'a str) -> Result<Versioned<'a>> {
+    Versioned::new(message_of(object)?, resource_version).map_err(|why| unreadable(object, &why))
+}
+
+/// Appends the JSON of a stored message.
+fn write_whole(
+    descriptor: &Descriptor,
+    object: &Object,
+    message: &[u8],
+    gvk: Option<&Gvk>,
+    resource_version: &str,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let shown = Shown { gvk, resource_version, proven: object.is_proven() };
+    let proven = codec::transcode_json(&descriptor.schema, descriptor.type_id, message, &shown, out);
+    if proven.map_err(|why| unreadable(object, &why))? && !shown.proven {
+        object.prove();
+    }
+    Ok(())
+}
+
+/// Appends the PartialObjectMetadata of a stored message, of which it is a part.
+fn write_partial(object: &Object, message: &[u8], gvk: &Gvk, resource_version: &str, out: &mut Vec<u8>) -> Result<()> {
+    let schema = schema::builtin();
+    let ty = schema.kind(gvk).ok_or_else(|| unreadable(object, "the schema has no partial objects"))?;
+    let shown = Shown { gvk: Some(gvk), resource_version, proven: object.is_proven() };
+    let written = codec::transcode_json(&schema, ty, codec::partial_message(message), &shown, out);
+    written.map(drop).map_err(|why| unreadable(object, &why))
+}
+
+fn write_partial_tree(object: &Value, gvk: &Gvk, out: &mut Vec<u8>) {
+    let (schema, partial) = (schema::builtin(), partial(object, gvk));
+    match schema.kind(gvk) {
+        Some(ty) => codec::encode_json(&schema, ty, &partial, out),
+        None => json::write(&partial, out),
+    }
 }
 
 /// An object in the storage version.
 pub fn object(form: &Form, descriptor: &Descriptor, object: Value) -> Vec<u8> {
-    if let Some(version) = form.table_version() {
-        let tabler = Tabler::new(descriptor, version, form.include);
-        let metadata = &object["metadata"];
-        let list = ListMeta { resource_version: metadata["resourceVersion"].str().to_owned(), ..ListMeta::default() };
-        let row = tabler.row(&object, || form::to_served(descriptor, object.clone()), Timestamp::now());
-        let table = tabler.table(&list, vec![row], !form.no_headers);
-        return form.encode_tree(&Gvk::new("meta.k8s.io", version, "Table"), &table);
+    match (form.accepted.format, form.partial_version()) {
+        (Format::Json, _) => tree_json(form, descriptor, object, !form.no_headers),
+        (Format::Protobuf, Some(version)) => {
+            let gvk = partial_gvk(version);
+            form.encode_tree(&gvk, &partial(&object, &gvk))
+        }
+        (Format::Protobuf, None) => {
+            let served = form::to_served(descriptor, object);
+            let mut out = Vec::new();
+            codec::encode_protobuf(&descriptor.schema, descriptor.type_id, &descriptor.gvk(), &served, &mut out);
+            out
+        }
+        (Format::Yaml, _) => yaml_of(&tree_json(form, descriptor, object, !form.no_headers)),
     }
-    if let Some(version) = form.partial_version() {
-        return form.encode_tree(&partial_gvk(version), &partial(&object, version));
-    }
-    let mut served = form::to_served(descriptor, object);
-    served.set("apiVersion", descriptor.api_version());
-    served.set("kind", &descriptor.kind);
-    form.finish(served_bytes(form.accepted.format, descriptor, &served))
 }
 
-/// An object in the served version.
-fn served_bytes(format: Format, descriptor: &Descriptor, served: &Value) -> Vec<u8> {
+fn tree_json(form: &Form, descriptor: &Descriptor, object: Value, headers: bool) -> Vec<u8> {
+    let shape = Shape::of(form, descriptor, false);
+    let frame = shape.frame(object["metadata"]["resourceVersion"].str().to_owned(), headers);
+    let mut out = frame.head;
+    // A tree is written whatever is in it.
+    let _ = shape.write_tree(descriptor, object, &mut out);
+    out.extend_from_slice(&frame.tail);
+    form.finish(out)
+}
+
+/// YAML of what is JSON.
+pub(crate) fn yaml_of(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    match format {
-        Format::Json => form::encode_served_json(descriptor, served, &mut out),
-        Format::Yaml => codec::encode_yaml(served, &mut out),
-        Format::Protobuf => {
-            codec::encode_protobuf(&descriptor.schema, descriptor.type_id, &descriptor.gvk(), served, &mut out);
-        }
+    if let Ok(parsed) = json::parse(text) {
+        codec::encode_yaml(&parsed.value, &mut out);
     }
     out
 }
 
 /// An object from its stored bytes.
-pub fn stored(form: &Form, descriptor: &Descriptor, stored: &Object) -> Result<Vec<u8>> {
-    if form.accepted.transform.is_none() && is_direct(descriptor) && form.accepted.format != Format::Yaml {
-        let bytes = direct_bytes(form.accepted.format, descriptor, stored, stored.revision)?;
-        return Ok(form.finish(bytes));
-    }
-    Ok(object(form, descriptor, form::stored_value(descriptor, stored)?))
+pub fn stored(form: &Form, descriptor: &Descriptor, object: &Object) -> Result<Vec<u8>> {
+    stored_at(form, &mut Shape::of(form, descriptor, false), descriptor, object, object.revision)
 }
 
-/// JSON or protobuf of stored protobuf, with a resourceVersion.
-fn direct_bytes(format: Format, descriptor: &Descriptor, object: &Object, revision: u64) -> Result<Vec<u8>> {
-    let (gvk, revision) = (descriptor.gvk(), revision.to_string());
-    let unreadable = |why: String| Status::internal(format!("{}: {why}", object.key));
-    if format == Format::Protobuf {
-        return codec::protobuf_with_resource_version(&object.bytes, &gvk, &revision).map_err(unreadable);
-    }
-    let mut out = Vec::with_capacity(object.bytes.len() * JSON_GROWTH);
-    let message = Envelope::open(&object.bytes).map_err(unreadable)?.raw;
-    let shown = Shown { gvk: Some(&gvk), resource_version: &revision };
-    codec::transcode_json(&descriptor.schema, descriptor.type_id, message, &shown, &mut out).map_err(unreadable)?;
-    Ok(out)
-}
-
-/// Appends the JSON of stored protobuf as an item of a list.
-fn write_item(descriptor: &Descriptor, object: &Object, out: &mut Vec<u8>) -> Result<()> {
-    let unreadable = |why: String| Status::internal(format!("{}: {why}", object.key));
-    let message = Envelope::open(&object.bytes).map_err(unreadable)?.raw;
-    let revision = object.revision.to_string();
-    let shown = Shown { gvk: None, resource_version: &revision };
-    codec::transcode_json(&descriptor.schema, descriptor.type_id, message, &shown, out).map_err(unreadable)
-}
-
-/// A list. Items of built-in kinds say no kind of their own.
-pub fn list(form: &Form, descriptor: &Descriptor, page: &Page) -> Result<Vec<u8>> {
-    let metadata = list_meta(page);
-    if let Some(version) = form.table_version() {
-        let tabler = Tabler::new(descriptor, version, form.include);
-        let now = Timestamp::now();
-        let row = |object: &std::sync::Arc<Object>| {
-            let value = form::stored_value(descriptor, object)?;
-            Ok(tabler.row(&value, || form::to_served(descriptor, value.clone()), now))
-        };
-        let rows = page.objects.iter().map(row).collect::<Result<Vec<Value>>>()?;
-        let table = tabler.table(&metadata, rows, !form.no_headers);
-        return Ok(form.encode_tree(&Gvk::new("meta.k8s.io", version, "Table"), &table));
-    }
-    if let Some(version) = form.partial_version() {
-        let item = |object: &std::sync::Arc<Object>| Ok(partial(&form::stored_value(descriptor, object)?, version));
-        let items = page.objects.iter().map(item).collect::<Result<Vec<Value>>>()?;
-        let gvk = Gvk { kind: "PartialObjectMetadataList".into(), ..partial_gvk(version) };
-        let list = value!({
-            "kind": (&gvk.kind), "apiVersion": (gvk.api_version()), "metadata": (metadata.to_value()), "items": items
-        });
-        return Ok(form.encode_tree(&gvk, &list));
-    }
+/// A stored object as of a revision.
+fn stored_at(
+    form: &Form,
+    shape: &mut Shape,
+    descriptor: &Descriptor,
+    stored: &Object,
+    revision: u64,
+) -> Result<Vec<u8>> {
     match form.accepted.format {
-        Format::Json => list_json(descriptor, page, &metadata).map(|out| form.finish(out)),
-        Format::Protobuf => list_protobuf(descriptor, page, &metadata),
-        Format::Yaml => {
-            let text = list_json(descriptor, page, &metadata)?;
-            let parsed = json::parse(&text).map_err(|why| Status::internal(why.0))?;
-            let mut out = Vec::new();
-            codec::encode_yaml(&parsed.value, &mut out);
-            Ok(out)
+        Format::Json => {
+            let frame = shape.frame(revision.to_string(), !form.no_headers);
+            let mut out = frame.head;
+            out.reserve(stored.bytes.len() * JSON_GROWTH);
+            shape.write(descriptor, stored, revision, &mut out)?;
+            out.extend_from_slice(&frame.tail);
+            Ok(form.finish(out))
         }
-    }
-}
-
-fn list_json(descriptor: &Descriptor, page: &Page, metadata: &ListMeta) -> Result<Vec<u8>> {
-    let gvk = list_gvk(descriptor);
-    let custom = descriptor.stored_as_json;
-    let mut list = if custom { JsonList::custom(&gvk, metadata) } else { JsonList::typed(&gvk, metadata) };
-    let bytes: usize = page.objects.iter().map(|object| object.bytes.len() * JSON_GROWTH).sum();
-    list.item_room(bytes);
-    // A list that does not fit would only push out what watches share. JSON of realistic pods is 1.4 times its protobuf.
-    let keeps = bytes * 3 / 4 <= store::ENCODED_BYTES_MAX;
-    for object in &page.objects {
-        if is_direct(descriptor) {
-            match object.encoded_before(FORM_JSON_ITEM) {
-                Some(item) => list.item().extend_from_slice(&item),
-                None if keeps => {
-                    let mut item = Vec::with_capacity(object.bytes.len() * JSON_GROWTH);
-                    write_item(descriptor, object, &mut item)?;
-                    item.shrink_to_fit();
-                    list.item().extend_from_slice(&object.encoded(FORM_JSON_ITEM, |_| item.into()));
-                }
-                None => write_item(descriptor, object, list.item())?,
-            }
-            continue;
+        Format::Protobuf if is_direct(descriptor) => {
+            let revision = revision.to_string();
+            let object = versioned(stored, &revision)?;
+            Ok(match form.partial_version() {
+                Some(version) => object.without_rest().in_envelope(&partial_gvk(version)),
+                None => object.in_envelope(&descriptor.gvk()),
+            })
         }
-        let mut item = served_value(descriptor, object)?;
-        if !custom {
-            item.remove("apiVersion");
-            item.remove("kind");
-        }
-        form::encode_served_json(descriptor, &item, list.item());
+        _ => Ok(object(form, descriptor, form::stored_value_at(descriptor, stored, revision)?)),
     }
-    Ok(list.finish())
-}
-
-fn list_protobuf(descriptor: &Descriptor, page: &Page, metadata: &ListMeta) -> Result<Vec<u8>> {
-    let mut messages: Vec<(Bytes, String)> = Vec::with_capacity(page.objects.len());
-    for object in &page.objects {
-        let message = if is_direct(descriptor) {
-            let raw = Envelope::open(&object.bytes).map_err(Status::internal)?.raw;
-            object.bytes.slice_ref(raw)
-        } else {
-            let served = served_value(descriptor, object)?;
-            codec::encode_message(&descriptor.schema, descriptor.type_id, &served).into()
-        };
-        messages.push((message, object.revision.to_string()));
-    }
-    let items = messages.iter().map(|(message, revision)| (&message[..], revision.as_str()));
-    codec::list_protobuf(&list_gvk(descriptor), metadata, items).map_err(Status::internal)
 }
 
 /// Makes the frames of one watch.
 pub struct Frames {
+    /// A table's columns are sent with its first event only: then `no_headers` becomes true.
     form: Form,
-    descriptor: std::sync::Arc<Descriptor>,
-    /// A table's columns are sent with its first event only.
-    headers: bool,
+    shape: Shape,
+    descriptor: Arc<Descriptor>,
 }
 
 impl Frames {
-    pub fn new(form: Form, descriptor: std::sync::Arc<Descriptor>) -> Frames {
-        let headers = !form.no_headers;
-        Frames { form, descriptor, headers }
+    pub fn new(form: Form, descriptor: Arc<Descriptor>) -> Frames {
+        let form = Form { pretty: false, ..form };
+        Frames { shape: Shape::of(&form, &descriptor, false), form, descriptor }
     }
 
     /// The frame of an event; `None` for an object that cannot be read.
@@ -308,8 +355,7 @@ impl Frames {
                 Some(self.framed("BOOKMARK", &bookmark))
             }
             Change::Error(status) => {
-                let form = Form { pretty: false, ..self.form.clone() };
-                let status = form.encode_tree(&Gvk::new("", "v1", "Status"), &status.to_value());
+                let status = self.form.encode_tree(&Gvk::new("", "v1", "Status"), &status.to_value());
                 Some(self.framed("ERROR", &status))
             }
         }
@@ -324,29 +370,24 @@ impl Frames {
 
     /// An object as the watch shows it. Plain frames are made once and shared by all watches.
     fn object(&mut self, number: usize, kind: &str, object: &Object, revision: u64) -> Option<Bytes> {
-        let descriptor = self.descriptor.clone();
-        let format = self.form.accepted.format;
-        if self.form.accepted.transform.is_none() && is_direct(&descriptor) {
-            let forms = FORM_FRAMES[usize::from(format == Format::Protobuf)];
-            let encode = || {
-                let bytes = direct_bytes(format, &descriptor, object, revision);
-                bytes.map(|bytes| self.framed(kind, &bytes)).unwrap_or_default()
-            };
-            let frame = match revision == object.revision {
-                true => object.encoded(forms[number], |_| encode()),
-                false => encode(),
-            };
-            return (!frame.is_empty()).then_some(frame);
-        }
-        let mut value = form::stored_value(&descriptor, object).ok()?;
-        value.entry("metadata").set("resourceVersion", revision.to_string());
-        let bytes = self.value(value);
-        Some(self.framed(kind, &bytes))
+        let forms = FORM_FRAMES[usize::from(self.form.accepted.format == Format::Protobuf)];
+        let is_shared = self.form.accepted.transform.is_none() && is_direct(&self.descriptor);
+        let mut encode = || {
+            let bytes = stored_at(&self.form, &mut self.shape, &self.descriptor, object, revision);
+            self.form.no_headers = true;
+            bytes.map(|bytes| self.framed(kind, &bytes)).unwrap_or_default()
+        };
+        let frame = match is_shared && revision == object.revision {
+            true => object.encoded(forms[number], |_| encode()),
+            false => encode(),
+        };
+        (!frame.is_empty()).then_some(frame)
     }
 
     fn value(&mut self, value: Value) -> Vec<u8> {
-        let form = Form { pretty: false, no_headers: !std::mem::take(&mut self.headers), ..self.form.clone() };
-        object(&form, &self.descriptor, value)
+        let bytes = object(&self.form, &self.descriptor, value);
+        self.form.no_headers = true;
+        bytes
     }
 
     /// An object of the kind with nothing set but its resourceVersion.

@@ -21,11 +21,16 @@ pub fn decode_stored(descriptor: &Descriptor, bytes: &[u8]) -> std::result::Resu
 
 /// A stored object as a tree in the storage version, with its resourceVersion. 500 when it cannot be read.
 pub fn stored_value(descriptor: &Descriptor, object: &store::Object) -> Result<Value> {
+    stored_value_at(descriptor, object, object.revision)
+}
+
+/// As [`stored_value`], with another resourceVersion: that of its deletion.
+pub fn stored_value_at(descriptor: &Descriptor, object: &store::Object, revision: u64) -> Result<Value> {
     let mut value = decode_stored(descriptor, &object.bytes).map_err(|why| {
         let text = format!("unable to decode the stored object {}: {why}", object.key);
         Status::failure(500, Reason::StoreReadError, text)
     })?;
-    value.entry("metadata").set("resourceVersion", object.revision.to_string());
+    value.entry("metadata").set("resourceVersion", revision.to_string());
     Ok(value)
 }
 

@@ -67,6 +67,11 @@ where
             answer::text(500, PANICKED)
         }
     };
+    if trail.wants_object()
+        && let Err(status) = answer::gather(&mut response)
+    {
+        response = answer::status(&Form::of_status(&head.headers, &query), &status);
+    }
     trail.answered(&server.schema, &response);
     answer::add_warnings(response.headers_mut(), &warnings.take());
     answer::compress(&head.headers, &mut response);
@@ -266,7 +271,7 @@ impl ResourceRequest<'_> {
         self.form.check_shape(self.route.descriptor(), true)?;
         let options = ListOptions::parse(self.query, false)?;
         let page = read::list(self.server, &self.route, &options).await?;
-        answer::list(&self.form, self.route.descriptor(), &page)
+        answer::list(&self.form, &self.route.endpoint.descriptor, page)
     }
 
     /// Create, update, patch and apply.
@@ -402,7 +407,7 @@ impl ResourceRequest<'_> {
             }
         }
         let page = read::Page { continue_token: String::new(), remaining: None, ..page };
-        answer::list(&self.form, self.route.descriptor(), &page)
+        answer::list(&self.form, &self.route.endpoint.descriptor, page)
     }
 
     /// The same front, then a stream that ends by itself.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use meta::Str;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// What the store knows of an object besides its bytes. Made by whoever encoded the bytes, or by [`Resource::extract`]
@@ -62,6 +62,15 @@ impl Object {
         let bytes = bytes.clone();
         self.encodings.cache.grew(&encodings, made);
         bytes
+    }
+
+    /// Whether a reader found what the bytes hold well formed, so that the next one need not look again.
+    pub fn is_proven(&self) -> bool {
+        self.encodings.proven.load(Ordering::Relaxed)
+    }
+
+    pub fn prove(&self) {
+        self.encodings.proven.store(true, Ordering::Relaxed);
     }
 
     /// What [`Object::encoded`] made and still has.
@@ -143,11 +152,13 @@ impl EncodingCache {
 pub(crate) struct EncodingSlot {
     cache: Arc<EncodingCache>,
     own: Mutex<Weak<Encodings>>,
+    /// See [`Object::is_proven`].
+    proven: AtomicBool,
 }
 
 impl EncodingSlot {
     pub(crate) fn new(cache: &Arc<EncodingCache>) -> EncodingSlot {
-        EncodingSlot { cache: cache.clone(), own: Mutex::new(Weak::new()) }
+        EncodingSlot { cache: cache.clone(), own: Mutex::new(Weak::new()), proven: AtomicBool::new(false) }
     }
 
     fn fresh(&self) -> EncodingSlot {

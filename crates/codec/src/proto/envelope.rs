@@ -1,7 +1,7 @@
 //! The envelope: `k8s\0` and a `runtime.Unknown` with the kind and the object's message.
 
 use super::read;
-use super::wire::{Backwards, Fields, Wire};
+use super::wire::{Backwards, Fields, Wire, field_len, open_field};
 use super::write::message;
 use crate::decode::{DecodeError, Decoded};
 use crate::empties::Empties;
@@ -86,6 +86,21 @@ pub fn wrap_protobuf(gvk: &Gvk, raw: &[u8], out: &mut Vec<u8>) {
     let mut backwards = Backwards::with_capacity(raw.len() + 128);
     seal(gvk, &mut backwards, |out| out.bytes(raw));
     out.extend_from_slice(backwards.written());
+}
+
+/// What follows the message in an envelope: no encoding, no media type.
+pub(crate) const ENVELOPE_END: &[u8] = b"\x1a\0\x22\0";
+
+/// Appends an envelope up to where its message of `bytes` is to follow, and then [`ENVELOPE_END`].
+pub(crate) fn open_envelope(gvk: &Gvk, bytes: usize, out: &mut Vec<u8>) {
+    let api_version = gvk.api_version();
+    out.extend_from_slice(MAGIC);
+    open_field(1, field_len(api_version.len()) + field_len(gvk.kind.len()), out);
+    for (number, text) in [(1, api_version.as_str()), (2, &gvk.kind)] {
+        open_field(number, text.len(), out);
+        out.extend_from_slice(text.as_bytes());
+    }
+    open_field(2, bytes, out);
 }
 
 /// Writes the envelope around what `raw` writes.

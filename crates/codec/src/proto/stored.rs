@@ -1,15 +1,18 @@
 //! Questions and small changes to an object's message that need no decode: its metadata, a field at a path, another resourceVersion.
 
+use super::envelope::{ENVELOPE_END, open_envelope};
 use super::target::{Target, Targets};
-use super::wire::{Backwards, Fields, Malformed, Wire};
-use meta::Str;
+use super::wire::{Fields, Malformed, Wire, field_len, open_field};
 use meta::json::text_of;
+use meta::{Gvk, Str};
 use schema::{Schema, Shape, TypeId};
 
 /// Every object has its metadata in this field.
 const METADATA: u32 = 1;
 /// `ObjectMeta.resourceVersion`.
 const RESOURCE_VERSION: u32 = 6;
+/// Every list has its items in this field.
+const ITEMS: u32 = 2;
 
 /// The parts of an object's metadata that finding and ordering it takes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -115,29 +118,73 @@ pub fn partial_message(message: &[u8]) -> &[u8] {
     }
 }
 
-/// Appends an object's message with its resourceVersion set. The message's metadata comes first, as encoders write it.
-pub fn set_resource_version(message: &[u8], resource_version: &str, out: &mut Vec<u8>) -> Result<(), String> {
-    let mut backwards = Backwards::with_capacity(message.len() + resource_version.len() + 16);
-    with_resource_version(message, resource_version, &mut backwards)?;
-    out.extend_from_slice(backwards.written());
-    Ok(())
+/// An object's message as it reads with a resourceVersion, in pieces of the stored one. The message's metadata comes first, as
+/// encoders write it.
+#[derive(Clone, Copy, Debug)]
+pub struct Versioned<'a> {
+    /// What is before and behind the resourceVersion in the metadata.
+    before: &'a [u8],
+    after: &'a [u8],
+    version: &'a str,
+    /// What is behind the metadata.
+    rest: &'a [u8],
 }
 
-/// As [`set_resource_version`], written before what `out` holds.
-pub(crate) fn with_resource_version(message: &[u8], version: &str, out: &mut Backwards) -> Result<(), Malformed> {
-    let mut fields = Fields::new(message);
-    let (metadata, rest) = match fields.next()? {
-        Some((METADATA, Wire::Bytes(metadata))) => (metadata, fields.rest()),
-        _ => (&[][..], message),
-    };
-    out.bytes(rest);
-    let begin = out.len();
-    let (before, after) = around(metadata, RESOURCE_VERSION)?;
-    out.bytes(after);
-    out.field(RESOURCE_VERSION, version.as_bytes());
-    out.bytes(before);
-    out.close(METADATA, begin);
-    Ok(())
+impl<'a> Versioned<'a> {
+    /// An error for metadata that is not well formed.
+    pub fn new(message: &'a [u8], version: &'a str) -> Result<Versioned<'a>, String> {
+        let mut fields = Fields::new(message);
+        let (metadata, rest) = match fields.next()? {
+            Some((METADATA, Wire::Bytes(metadata))) => (metadata, fields.rest()),
+            _ => (&[][..], message),
+        };
+        let (before, after) = around(metadata, RESOURCE_VERSION)?;
+        Ok(Versioned { before, after, version, rest })
+    }
+
+    /// Of the metadata.
+    pub fn without_rest(self) -> Versioned<'a> {
+        Versioned { rest: &[], ..self }
+    }
+
+    fn metadata_len(&self) -> usize {
+        self.before.len() + field_len(self.version.len()) + self.after.len()
+    }
+
+    /// The length of the message.
+    pub fn message_len(&self) -> usize {
+        field_len(self.metadata_len()) + self.rest.len()
+    }
+
+    /// The length as an item of a list.
+    pub fn item_len(&self) -> usize {
+        field_len(self.message_len())
+    }
+
+    /// Appends the message.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        open_field(METADATA, self.metadata_len(), out);
+        out.extend_from_slice(self.before);
+        open_field(RESOURCE_VERSION, self.version.len(), out);
+        out.extend_from_slice(self.version.as_bytes());
+        out.extend_from_slice(self.after);
+        out.extend_from_slice(self.rest);
+    }
+
+    /// Appends the message as an item of a list.
+    pub fn write_item(&self, out: &mut Vec<u8>) {
+        open_field(ITEMS, self.message_len(), out);
+        self.write(out);
+    }
+
+    /// The object in an envelope.
+    pub fn in_envelope(&self, gvk: &Gvk) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.message_len() + 128);
+        open_envelope(gvk, self.message_len(), &mut out);
+        self.write(&mut out);
+        out.extend_from_slice(ENVELOPE_END);
+        out
+    }
 }
 
 /// What comes before and after a field, or before and after where it would be.
@@ -159,7 +206,6 @@ fn around(message: &[u8], wanted: u32) -> Result<(&[u8], &[u8]), Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use meta::Gvk;
 
     const POD: &str = r#"{"metadata":{"name":"web","namespace":"shop","uid":"u1","generation":3,"labels":{"b":"2","a":"1"},
         "annotations":{"x":"y"}},"spec":{"nodeName":"n1","hostNetwork":true},"status":{"phase":"Running"}}"#;
@@ -192,12 +238,15 @@ mod tests {
         let ty = schema.kind(&Gvk::new("", "v1", "Pod")).expect("Pod");
         let mut pod = crate::decode_json(&schema, ty, POD.as_bytes()).expect("well formed").value;
         let (mut once, mut twice) = (Vec::new(), Vec::new());
-        set_resource_version(&crate::encode_message(&schema, ty, &pod), "41", &mut once).expect("well formed");
-        set_resource_version(&once, "1234567", &mut twice).expect("well formed");
+        let message = crate::encode_message(&schema, ty, &pod);
+        Versioned::new(&message, "41").expect("well formed").write(&mut once);
+        let again = Versioned::new(&once, "1234567").expect("well formed");
+        again.write(&mut twice);
+        assert_eq!(again.message_len(), twice.len());
         pod.entry("metadata").set("resourceVersion", "1234567");
         assert_eq!(twice, crate::encode_message(&schema, ty, &pod));
         let mut bare = Vec::new();
-        set_resource_version(&[], "7", &mut bare).expect("well formed");
+        Versioned::new(&[], "7").expect("well formed").write(&mut bare);
         assert_eq!(extract_metadata(&bare).map(|m| m.resource_version), Ok("7".into()));
     }
 }

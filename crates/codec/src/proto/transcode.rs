@@ -21,22 +21,27 @@ pub struct Shown<'a> {
     pub gvk: Option<&'a Gvk>,
     /// Written as `metadata.resourceVersion`; "" writes what the message has.
     pub resource_version: &'a str,
+    /// Raw JSON in the message is taken as it is: [`transcode_json`] said so of this message before.
+    pub proven: bool,
 }
 
 /// Appends the JSON of an object's message (without envelope), as [`crate::encode_json`] writes the decoded object. On an error,
-/// `out` holds part of the text.
+/// `out` holds part of the text. Also: whether all raw JSON in the message may be taken as it is.
 pub fn transcode_json(
     schema: &Schema,
     ty: TypeId,
     message: &[u8],
     shown: &Shown,
     out: &mut Vec<u8>,
-) -> Result<(), String> {
+) -> Result<bool, String> {
     let api_version = shown.gvk.map(Gvk::api_version);
-    let mut transcoder = Transcoder { schema, out, depth: 0, found: Vec::with_capacity(64), days: Days::default() };
+    let found = Vec::with_capacity(64);
+    let (proven, all_proven) = (shown.proven, true);
+    let mut transcoder = Transcoder { schema, out, depth: 0, found, days: Days::default(), proven, all_proven };
     let layout = schema.layout(ty);
     let kind = shown.gvk.zip(api_version.as_deref()).map(|(gvk, api_version)| (gvk.kind.as_str(), api_version));
-    transcoder.whole(layout, message, kind, shown.resource_version).map_err(str::to_string)
+    transcoder.whole(layout, message, kind, shown.resource_version)?;
+    Ok(transcoder.all_proven)
 }
 
 /// A field's value, or one of several.
@@ -54,6 +59,10 @@ struct Transcoder<'a, 'o> {
     /// The fields of the messages that are being written, the innermost message's last.
     found: Vec<Found<'a>>,
     days: Days,
+    /// Raw JSON is not looked at.
+    proven: bool,
+    /// No raw JSON needed more than to be looked at.
+    all_proven: bool,
 }
 
 impl<'a> Transcoder<'a, '_> {
@@ -421,12 +430,16 @@ impl<'a> Transcoder<'a, '_> {
     fn raw(&mut self, raw: Option<&[u8]>) {
         let before = self.out.len();
         let raw = raw.unwrap_or(b"");
+        if self.proven && !raw.is_empty() {
+            return self.out.extend_from_slice(raw);
+        }
         let plain = plain::is_unescaped(raw);
         if plain && plain::is_tree_of_keys(raw) {
             return self.out.extend_from_slice(raw);
         }
         let mut lexer = std::str::from_utf8(raw).ok().map(json::Lexer::new);
         let whole = lexer.as_mut().is_some_and(|l| l.skip().is_ok() && l.end().is_ok());
+        self.all_proven &= whole && plain || raw.is_empty();
         match (whole, plain) {
             (true, true) => self.out.extend_from_slice(raw),
             (true, false) => match json::parse(raw) {

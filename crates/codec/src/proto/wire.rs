@@ -115,6 +115,23 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The length of a length-delimited field of a number below 16 with so many bytes.
+pub(crate) fn field_len(bytes: usize) -> usize {
+    let varint = (64 - (bytes as u64 | 1).leading_zeros()).div_ceil(7) as usize;
+    1 + varint + bytes
+}
+
+/// Appends tag and length of a length-delimited field of a number below 16.
+pub(crate) fn open_field(number: u32, bytes: usize, out: &mut Vec<u8>) {
+    out.push((number << 3) as u8 | 2);
+    let mut rest = bytes;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
 /// A buffer that grows towards its front.
 pub(crate) struct Backwards {
     bytes: Vec<u8>,

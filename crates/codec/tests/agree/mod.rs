@@ -37,7 +37,7 @@ pub fn agree(schema: &Schema, ty: TypeId, gvk: &Gvk, object: &Value) {
     let raw = codec::Envelope::open(&bytes).expect("what was encoded").raw;
     let (mut direct, mut through) = (Vec::new(), Vec::new());
     codec::encode_json(schema, ty, &stored, &mut direct);
-    let shown = codec::Shown { gvk: Some(gvk), resource_version: "" };
+    let shown = codec::Shown { gvk: Some(gvk), resource_version: "", proven: false };
     codec::transcode_json(schema, ty, raw, &shown, &mut through).expect("what was encoded");
     assert_eq!(json::parse(&through).map(|p| p.value), json::parse(&direct).map(|p| p.value), "transcoded: {gvk}");
     if object["metadata"].as_object().is_some() {

@@ -19,6 +19,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("dd7pWHUlMKQ=")
         .strategy(strategies::SPEC_AND_STATUS)
         .columns(COLUMNS, cells)
+        .cell_fields(CELL_FIELDS)
         .hooks(DaemonSet)
         .status(strategies::STATUS, Status)
 }
@@ -71,6 +72,17 @@ const COLUMNS: &[ColumnRow] = &[
         1,
         "A label query over pods that are managed by the daemon set. Must match in order to be controlled. It must match the pod template's labels. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
     ),
+];
+
+/// What [`cells`] reads.
+const CELL_FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "spec.selector",
+    "spec.template.spec.nodeSelector",
+    "spec.template.spec.containers.name",
+    "spec.template.spec.containers.image",
+    "status",
 ];
 
 fn cells(object: &Value, now: i64) -> Vec<Value> {

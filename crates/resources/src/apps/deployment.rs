@@ -18,6 +18,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("8aSe+NMegvE=")
         .strategy(Strategy { generation: Generation::Hooks, ..strategies::SPEC_AND_STATUS })
         .columns(COLUMNS, cells)
+        .cell_fields(CELL_FIELDS)
         .hooks(Deployment)
         .status(strategies::STATUS, Status)
         .with_subresource(
@@ -59,6 +60,19 @@ const COLUMNS: &[ColumnRow] = &[
         1,
         "Label selector for pods. Existing ReplicaSets whose pods are selected by this will be the ones affected by this deployment. It must match the pod template's labels.",
     ),
+];
+
+/// What [`cells`] reads.
+const CELL_FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "spec.replicas",
+    "spec.selector",
+    "spec.template.spec.containers.name",
+    "spec.template.spec.containers.image",
+    "status.readyReplicas",
+    "status.updatedReplicas",
+    "status.availableReplicas",
 ];
 
 fn cells(object: &Value, now: i64) -> Vec<Value> {

@@ -17,6 +17,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("P1RzHs8/mWQ=")
         .strategy(strategies::SPEC_AND_STATUS)
         .columns(COLUMNS, cells)
+        .cell_fields(CELL_FIELDS)
         .hooks(ReplicaSet)
         .status(strategies::STATUS, Status)
         .with_subresource(
@@ -64,6 +65,18 @@ const COLUMNS: &[ColumnRow] = &[
         1,
         "Selector is a label query over pods that should match the replica count. Label keys and values that must match in order to be controlled by this replica set. It must match the pod template's labels. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
     ),
+];
+
+/// What [`cells`] reads.
+const CELL_FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "spec.replicas",
+    "spec.selector",
+    "spec.template.spec.containers.name",
+    "spec.template.spec.containers.image",
+    "status.replicas",
+    "status.readyReplicas",
 ];
 
 fn cells(object: &Value, now: i64) -> Vec<Value> {

@@ -20,6 +20,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("H+vl74LkKdo=")
         .strategy(Strategy { name: NameRule::Hooks, ..strategies::SPEC_AND_STATUS })
         .columns(COLUMNS, cells)
+        .cell_fields(CELL_FIELDS)
         .hooks(StatefulSet)
         .status(strategies::STATUS, Status)
         .with_subresource(
@@ -36,6 +37,16 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
 
 const COLUMNS: &[ColumnRow] =
     &[NAME, ("Ready", "string", "", 0, "Number of the pod with ready state"), AGE, CONTAINERS, IMAGES];
+
+/// What [`cells`] reads.
+const CELL_FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "spec.replicas",
+    "spec.template.spec.containers.name",
+    "spec.template.spec.containers.image",
+    "status.readyReplicas",
+];
 
 fn cells(object: &Value, now: i64) -> Vec<Value> {
     let spec = &object["spec"];

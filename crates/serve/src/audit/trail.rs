@@ -65,6 +65,12 @@ struct Open {
     completed: bool,
 }
 
+impl Open {
+    fn wants_object(&self) -> bool {
+        self.event.level == audit::Level::RequestResponse && !self.long_running
+    }
+}
+
 impl Trail {
     pub fn begin(audit: Option<&Arc<Audit>>, audit_id: &str) -> Trail {
         let recording = |audit: &Arc<Audit>| {
@@ -144,6 +150,11 @@ impl Trail {
         });
     }
 
+    /// Whether the answer's object is recorded, so that its body is looked at.
+    pub fn wants_object(&self) -> bool {
+        self.0.as_ref().is_some_and(|recording| recording.lock().open.as_ref().is_some_and(Open::wants_object))
+    }
+
     /// The answer, before it is compressed.
     pub fn answered(&self, schema: &Schema, response: &Response<Body>) {
         let code = response.status().as_u16();
@@ -152,8 +163,7 @@ impl Trail {
                 status.set("code", i64::from(code));
                 return;
             }
-            let wanted = open.event.level == audit::Level::RequestResponse && !open.long_running;
-            let found = answer::read(schema, response, wanted);
+            let found = answer::read(schema, response, open.wants_object());
             open.event.response_status = Some(audit::response_status(code, found.status.as_ref()));
             open.event.response_object = found.object.map(|object| object.recorded(open.verdict.omits_managed_fields));
         });

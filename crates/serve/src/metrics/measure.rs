@@ -32,8 +32,13 @@ impl Measured {
     /// The answer as it leaves. A stream is open until its last byte, and ends when the server stops.
     pub fn end(self, response: Response<Body>) -> Response<Body> {
         let (code, length) = (response.status().as_u16(), response.body().size_hint().exact());
-        self.server.metrics.observe(self.labels.clone(), code, self.began.elapsed(), length);
+        if !matches!(response.body(), Body::Pieces(_)) {
+            self.server.metrics.observe(self.labels.clone(), code, self.began.elapsed(), length);
+        }
         response.map(|body| match body {
+            Body::Pieces(pieces) => Body::Pieces(pieces.on_end(move |sent| {
+                self.server.metrics.observe(self.labels.clone(), code, self.began.elapsed(), Some(sent))
+            })),
             Body::Stream(frames) => {
                 let mut stopping = self.server.stopping.clone();
                 let open = Open::begin(&self.server, &self.labels);

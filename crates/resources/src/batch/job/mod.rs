@@ -26,6 +26,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             ..strategies::SPEC_AND_STATUS
         })
         .columns(COLUMNS, cells)
+        .cell_fields(CELL_FIELDS)
         .select_value("status.successful", SelectValue::Function(successful))
         .hooks(Job)
         .status(strategies::STATUS, status::Status)
@@ -52,6 +53,19 @@ const COLUMNS: &[ColumnRow] = &[
         1,
         "A label query over pods that should match the pod count. Normally, the system sets this field for you. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors",
     ),
+];
+
+/// What [`cells`] reads.
+const CELL_FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "metadata.deletionTimestamp",
+    "spec.selector",
+    "spec.completions",
+    "spec.parallelism",
+    "spec.template.spec.containers.name",
+    "spec.template.spec.containers.image",
+    "status",
 ];
 
 fn cells(object: &Value, now: i64) -> Vec<Value> {

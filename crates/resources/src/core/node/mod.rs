@@ -27,6 +27,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             ..Strategy::default()
         })
         .columns(COLUMNS, cells)
+        .cell_fields(CELL_FIELDS)
         .select_value("spec.unschedulable", SelectValue::Function(unschedulable))
         .hooks(Node)
         .status(crate::strategies::STATUS, Status)
@@ -84,6 +85,18 @@ const COLUMNS: &[ColumnRow] = &[
         1,
         "ContainerRuntime Version reported by the node through runtime remote API (e.g. containerd://1.4.2).",
     ),
+];
+
+/// What [`cells`] reads.
+const CELL_FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "metadata.labels",
+    "spec.unschedulable",
+    "status.conditions.type",
+    "status.conditions.status",
+    "status.addresses",
+    "status.nodeInfo",
 ];
 
 fn cells(node: &Value, now: i64) -> Vec<Value> {

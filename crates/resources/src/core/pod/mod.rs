@@ -100,6 +100,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         })
         .hooks(Pod)
         .columns(table::COLUMNS, table::cells)
+        .cell_fields(table::FIELDS)
         .select_value("spec.hostNetwork", SelectValue::Function(host_network))
         .select_value("spec.host", SelectValue::Path("spec.nodeName".into()))
         .select_value("status.podIPs", SelectValue::Function(|_| Str::default()));

@@ -45,6 +45,35 @@ pub const COLUMNS: &[ColumnRow] = &[
     ),
 ];
 
+/// What [`cells`] reads.
+pub const FIELDS: &[&str] = &[
+    "metadata.name",
+    "metadata.creationTimestamp",
+    "metadata.deletionTimestamp",
+    "spec.nodeName",
+    "spec.containers.name",
+    "spec.initContainers.name",
+    "spec.initContainers.restartPolicy",
+    "spec.readinessGates",
+    "status.phase",
+    "status.reason",
+    "status.nominatedNodeName",
+    "status.podIPs",
+    "status.conditions.type",
+    "status.conditions.status",
+    "status.conditions.reason",
+    "status.initContainerStatuses.name",
+    "status.initContainerStatuses.state",
+    "status.initContainerStatuses.lastState.terminated.finishedAt",
+    "status.initContainerStatuses.ready",
+    "status.initContainerStatuses.started",
+    "status.initContainerStatuses.restartCount",
+    "status.containerStatuses.state",
+    "status.containerStatuses.lastState.terminated.finishedAt",
+    "status.containerStatuses.ready",
+    "status.containerStatuses.restartCount",
+];
+
 /// Ready/total containers, the reason that says most, restarts with the last one's age.
 pub fn cells(pod: &Value, now: i64) -> Vec<Value> {
     let row = summarise(pod);
