@@ -2,23 +2,44 @@
 //! ordered list. Plugins are synchronous and pure: they read the cluster through the context and are run again
 //! on every retry of an update.
 
+mod always;
+mod always_pull_images;
+mod certificate_approval;
+mod certificate_signing;
 mod certificate_subject_restriction;
+mod cluster_trust_bundle_attest;
+mod configuration;
 mod default_class;
 mod default_toleration_seconds;
+mod deny_service_external_ips;
+mod event_rate_limit;
+mod extended_resource_toleration;
+mod limit_pod_hard_anti_affinity_topology;
 mod limit_ranger;
+mod namespace_auto_provision;
+mod namespace_exists;
 mod namespace_lifecycle;
+mod node_restriction;
+mod owner_references_permission_enforcement;
 mod persistent_volume_claim_resize;
+mod pod_node_selector;
 pub mod pod_security;
+mod pod_toleration_restriction;
 mod priority;
 mod resource_list;
 mod resource_quota;
 mod runtime_class;
 mod service_account;
+mod signer;
 mod storage_object_in_use_protection;
 mod taint_nodes_by_condition;
+mod tolerations;
+
+pub use configuration::Configuration;
+pub use resource_quota::plan_status as plan_quota_status;
 
 use meta::{Gvk, Result, Str, Value};
-use resource::{Context, SideWrite};
+use resource::{Context, SideWrite, User};
 use std::cell::RefCell;
 
 /// What is being done to the object.
@@ -45,8 +66,37 @@ pub struct Attributes<'a> {
     /// CreateOptions, UpdateOptions, DeleteOptions or the options of a connect.
     pub options: &'a Value,
     pub ctx: &'a Context<'a>,
+    pub cluster: &'a dyn Cluster,
     /// Texts for Warning headers, and audit annotations, collected from all plugins.
     pub notes: &'a RefCell<Notes>,
+}
+
+/// What plugins may ask besides what is stored.
+pub trait Cluster: Send + Sync {
+    /// Whether an authorizer lets a user do something. Those that would have to ask another server do not count.
+    fn allows(&self, user: &User, question: &Question) -> bool;
+
+    /// The resources that serve objects of a kind.
+    fn resources_of(&self, group: &str, version: &str, kind: &str) -> Vec<Served>;
+}
+
+/// An action on a resource that a user may or may not do. Absent parts are "".
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Question<'a> {
+    pub verb: &'a str,
+    pub group: &'a str,
+    pub version: &'a str,
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    pub namespace: &'a str,
+    pub name: &'a str,
+}
+
+/// A resource that serves a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    pub plural: Str,
+    pub namespaced: bool,
 }
 
 /// What plugins say besides yes and no.
@@ -69,6 +119,16 @@ impl Attributes<'_> {
     /// Is this a request for the resource itself, not for one of its subresources?
     pub fn is(&self, group: &str, resource: &str) -> bool {
         self.group == group && self.resource == resource && self.subresource().is_empty()
+    }
+
+    /// Is this a create or an update of the resource itself?
+    pub fn writes(&self, group: &str, resource: &str) -> bool {
+        matches!(self.operation, Operation::Create | Operation::Update) && self.is(group, resource)
+    }
+
+    /// May the sender do something?
+    pub fn allows(&self, question: &Question) -> bool {
+        self.cluster.allows(self.ctx.user, question)
     }
 
     pub fn warn(&self, text: impl Into<String>) {
@@ -109,36 +169,90 @@ pub trait Plugin: Send + Sync {
 /// The plugins that are on, in upstream's order.
 pub struct Chain(Vec<Box<dyn Plugin>>);
 
-/// Every plugin there is, in upstream's order, and whether it is on by default.
-fn all() -> Vec<(Box<dyn Plugin>, bool)> {
-    vec![
-        (Box::new(namespace_lifecycle::NamespaceLifecycle), true),
-        (Box::new(limit_ranger::LimitRanger), true),
-        (Box::new(service_account::ServiceAccount), true),
-        (Box::new(taint_nodes_by_condition::TaintNodesByCondition), true),
-        (Box::new(pod_security::PodSecurity::default()), true),
-        (Box::new(priority::Priority), true),
-        (Box::new(default_toleration_seconds::DefaultTolerationSeconds), true),
-        (Box::new(default_class::DefaultStorageClass), true),
-        (Box::new(storage_object_in_use_protection::StorageObjectInUseProtection), true),
-        (Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize), true),
-        (Box::new(runtime_class::RuntimeClass), true),
-        (Box::new(certificate_subject_restriction::CertificateSubjectRestriction), true),
-        (Box::new(default_class::DefaultIngressClass), true),
-        (Box::new(resource_quota::ResourceQuota), true),
-    ]
-}
+/// Every plugin there is, in upstream's order, and whether it is on by default. Those of webhooks and policies have
+/// their place before ResourceQuota.
+const ALL: &[(&str, bool, Make)] = &[
+    ("AlwaysAdmit", false, |_| Ok(Box::new(always::AlwaysAdmit))),
+    (namespace_auto_provision::NAME, false, |_| Ok(Box::new(namespace_auto_provision::NamespaceAutoProvision))),
+    ("NamespaceLifecycle", true, |_| Ok(Box::new(namespace_lifecycle::NamespaceLifecycle::default()))),
+    ("NamespaceExists", false, |_| Ok(Box::new(namespace_exists::NamespaceExists))),
+    ("LimitPodHardAntiAffinityTopology", false, |_| {
+        Ok(Box::new(limit_pod_hard_anti_affinity_topology::LimitPodHardAntiAffinityTopology))
+    }),
+    ("LimitRanger", true, |_| Ok(Box::new(limit_ranger::LimitRanger))),
+    ("ServiceAccount", true, |_| Ok(Box::new(service_account::ServiceAccount))),
+    ("NodeRestriction", false, |_| Ok(Box::new(node_restriction::NodeRestriction))),
+    ("TaintNodesByCondition", true, |_| Ok(Box::new(taint_nodes_by_condition::TaintNodesByCondition))),
+    ("AlwaysPullImages", false, |_| Ok(Box::new(always_pull_images::AlwaysPullImages))),
+    ("PodSecurity", true, |given| Ok(Box::new(pod_security::PodSecurity::new(given)?))),
+    ("PodNodeSelector", false, |given| Ok(Box::new(pod_node_selector::PodNodeSelector::new(given)?))),
+    ("Priority", true, |_| Ok(Box::new(priority::Priority))),
+    ("DefaultTolerationSeconds", true, |_| Ok(Box::new(default_toleration_seconds::DefaultTolerationSeconds))),
+    ("PodTolerationRestriction", false, |given| {
+        Ok(Box::new(pod_toleration_restriction::PodTolerationRestriction::new(given)))
+    }),
+    ("EventRateLimit", false, |given| Ok(Box::new(event_rate_limit::EventRateLimit::new(given)?))),
+    ("ExtendedResourceToleration", false, |_| Ok(Box::new(extended_resource_toleration::ExtendedResourceToleration))),
+    ("DefaultStorageClass", true, |_| Ok(Box::new(default_class::DefaultStorageClass))),
+    ("StorageObjectInUseProtection", true, |_| {
+        Ok(Box::new(storage_object_in_use_protection::StorageObjectInUseProtection))
+    }),
+    ("OwnerReferencesPermissionEnforcement", false, |_| {
+        Ok(Box::new(owner_references_permission_enforcement::OwnerReferencesPermissionEnforcement))
+    }),
+    ("PersistentVolumeClaimResize", true, |_| {
+        Ok(Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize))
+    }),
+    ("RuntimeClass", true, |_| Ok(Box::new(runtime_class::RuntimeClass))),
+    ("CertificateApproval", true, |_| Ok(Box::new(certificate_approval::CertificateApproval))),
+    ("CertificateSigning", true, |_| Ok(Box::new(certificate_signing::CertificateSigning))),
+    ("ClusterTrustBundleAttest", true, |_| Ok(Box::new(cluster_trust_bundle_attest::ClusterTrustBundleAttest))),
+    ("CertificateSubjectRestriction", true, |_| {
+        Ok(Box::new(certificate_subject_restriction::CertificateSubjectRestriction))
+    }),
+    ("DefaultIngressClass", true, |_| Ok(Box::new(default_class::DefaultIngressClass))),
+    ("DenyServiceExternalIPs", false, |_| Ok(Box::new(deny_service_external_ips::DenyServiceExternalIPs))),
+    ("ResourceQuota", true, |given| Ok(Box::new(resource_quota::ResourceQuota::new(given)))),
+    ("AlwaysDeny", false, |_| Ok(Box::new(always::AlwaysDeny))),
+];
+
+/// Makes a plugin of its configuration, which is null when there is none. The error says what is wrong with it.
+type Make = fn(&Value) -> std::result::Result<Box<dyn Plugin>, String>;
 
 impl Chain {
     /// The default set, with `enable` added and `disable` taken away. An unknown name is returned as the error.
     pub fn new(enable: &[&str], disable: &[&str]) -> std::result::Result<Chain, String> {
-        let all = all();
-        let known = |name: &&&str| !all.iter().any(|(plugin, _)| plugin.name() == **name);
-        if let Some(unknown) = enable.iter().chain(disable).find(known) {
+        Chain::configured(enable, disable, &Configuration::default())
+    }
+
+    /// [`Chain::new`] with what a configuration file says to the plugins.
+    pub fn configured(
+        enable: &[&str],
+        disable: &[&str],
+        configuration: &Configuration,
+    ) -> std::result::Result<Chain, String> {
+        let known = |name: &str| ALL.iter().any(|(plugin, _, _)| *plugin == name);
+        let named = enable.iter().chain(disable).copied().chain(configuration.plugins());
+        if let Some(unknown) = named.into_iter().find(|name| !known(name)) {
             return Err(format!("admission-control plugin \"{unknown}\" is unknown"));
         }
         let on = |name: &str, default: bool| (default || enable.contains(&name)) && !disable.contains(&name);
-        Ok(Chain(all.into_iter().filter(|(plugin, default)| on(plugin.name(), *default)).map(|(p, _)| p).collect()))
+        let provisions = on(namespace_auto_provision::NAME, false);
+        let mut plugins = Vec::new();
+        for (name, _, make) in ALL.iter().filter(|(name, default, _)| on(name, *default)) {
+            plugins.push(match *name {
+                // What NamespaceAutoProvision is going to make is there.
+                "NamespaceLifecycle" if provisions => Box::new(namespace_lifecycle::NamespaceLifecycle { provisions }),
+                _ => make(configuration.of(name))
+                    .map_err(|why| format!("couldn't init admission plugin \"{name}\": {why}"))?,
+            });
+        }
+        Ok(Chain(plugins))
+    }
+
+    /// The names of the plugins that are on, in order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|plugin| plugin.name()).collect()
     }
 
     /// No plugin at all.

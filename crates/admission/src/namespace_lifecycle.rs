@@ -4,7 +4,11 @@
 use crate::{Attributes, Operation, Plugin};
 use meta::{Result, Status, Value};
 
-pub struct NamespaceLifecycle;
+#[derive(Default)]
+pub struct NamespaceLifecycle {
+    /// A missing namespace is made along with what is created in it.
+    pub provisions: bool,
+}
 
 /// Deleting one of these is refused.
 const IMMORTAL: &[&str] = &["default", "kube-system", "kube-public"];
@@ -28,6 +32,9 @@ impl Plugin for NamespaceLifecycle {
             return Ok(());
         }
         let Some(found) = attributes.ctx.reader.get("", "namespaces", "", namespace) else {
+            if self.provisions {
+                return Ok(());
+            }
             return Err(Status::not_found("", "namespaces", namespace));
         };
         if found["status"]["phase"].str() != "Terminating" && found["metadata"]["deletionTimestamp"].is_null() {

@@ -103,3 +103,14 @@ pub fn of_pod(spec: &Value, kind: &str) -> ResourceList {
     total.add(&counted);
     total
 }
+
+/// A pod that asks for no processor and no memory.
+pub fn is_best_effort(pod: &Value) -> bool {
+    let spec = &pod["spec"];
+    let asks = |resources: &Value| {
+        let named = ["requests", "limits"].iter().flat_map(|kind| resources[*kind].entries());
+        named.into_iter().any(|(name, amount)| matches!(name, "cpu" | "memory") && amount.str() != "0")
+    };
+    let containers = ["containers", "initContainers"].iter().flat_map(|field| spec[*field].items());
+    !asks(&spec["resources"]) && !containers.into_iter().any(|container| asks(&container["resources"]))
+}

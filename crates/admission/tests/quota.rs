@@ -1,6 +1,6 @@
 //! Quotas and limit ranges over a small made-up cluster.
 
-use admission::{Attributes, Chain, Notes, Operation};
+use admission::{Attributes, Chain, Configuration, Notes, Operation, Question, Served};
 use meta::time::Timestamp;
 use meta::{Gvk, Status, Value, value};
 use resource::{Context, Reader, SideWrite, User};
@@ -20,6 +20,16 @@ impl Reader for Cluster {
     }
 }
 
+impl admission::Cluster for Cluster {
+    fn allows(&self, _user: &User, _question: &Question) -> bool {
+        false
+    }
+
+    fn resources_of(&self, _group: &str, _version: &str, _kind: &str) -> Vec<Served> {
+        Vec::new()
+    }
+}
+
 fn cluster(mut objects: Vec<(&'static str, Value)>) -> Cluster {
     objects.push(("namespaces", value!({"metadata": {"name": "ns"}, "status": {"phase": "Active"}})));
     objects.push(("serviceaccounts", value!({"metadata": {"name": "default", "namespace": "ns"}})));
@@ -28,6 +38,15 @@ fn cluster(mut objects: Vec<(&'static str, Value)>) -> Cluster {
 
 /// Creates an object in namespace `ns` through the whole default chain.
 fn create(cluster: &Cluster, resource: &str, object: &mut Value) -> Result<Vec<SideWrite>, Status> {
+    create_through(&Chain::new(&[], &[]).unwrap(), cluster, resource, object)
+}
+
+fn create_through(
+    chain: &Chain,
+    cluster: &Cluster,
+    resource: &str,
+    object: &mut Value,
+) -> Result<Vec<SideWrite>, Status> {
     let user = User::default();
     let now = Timestamp { seconds: 0, nanos: 0 };
     let ctx = Context { user: &user, now, dry_run: false, namespace: "ns", subresource: "", reader: cluster };
@@ -43,9 +62,9 @@ fn create(cluster: &Cluster, resource: &str, object: &mut Value) -> Result<Vec<S
         old: None,
         options: &Value::Null,
         ctx: &ctx,
+        cluster,
         notes: &notes,
     };
-    let chain = Chain::new(&[], &[]).unwrap();
     chain.admit(&attributes, object)?;
     chain.validate(&attributes, object)?;
     chain.plan_side_writes(&attributes, object)
@@ -115,4 +134,67 @@ fn limit_ranges_fill_in_and_hold() {
     );
     let refused = create(&cluster, "pods", &mut pod(value!({"cpu": "3"}), value!({"cpu": "3"}))).unwrap_err();
     assert_eq!(refused.message, "pods \"x\" is forbidden: maximum cpu usage per Container is 2, but limit is 3");
+}
+
+#[test]
+fn what_is_limited_needs_a_quota_that_covers_it() {
+    let limited = value!({"apiGroup": "", "resource": "pods", "matchContains": ["requests.cpu"], "matchScopes": [
+        {"scopeName": "PriorityClass", "operator": "In", "values": ["system-node-critical"]}
+    ]});
+    let quota_configuration = value!({"name": "ResourceQuota", "configuration": {"limitedResources": [limited]}});
+    let file = value!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": [quota_configuration]
+    });
+    let configuration = Configuration::new(&file, |path| Err(path.to_string())).unwrap();
+    let chain = Chain::configured(&[], &[], &configuration).unwrap();
+    let class = || ("priorityclasses", value!({"metadata": {"name": "system-node-critical"}, "value": 7}));
+    let bare = cluster(vec![class()]);
+    let refused = create_through(&chain, &bare, "pods", &mut pod(value!({"cpu": "1m"}), value!({}))).unwrap_err();
+    assert_eq!(refused.message, "pods \"x\" is forbidden: insufficient quota to consume: requests.cpu");
+    assert!(create_through(&chain, &bare, "pods", &mut pod(value!({}), value!({}))).is_ok());
+    let mut critical = pod(value!({}), value!({}));
+    critical.entry("spec").set("priorityClassName", "system-node-critical");
+    let refused = create_through(&chain, &bare, "pods", &mut critical).unwrap_err();
+    assert_eq!(
+        refused.message,
+        "pods \"x\" is forbidden: insufficient quota to match these scopes: [{PriorityClass In [system-node-critical]}]"
+    );
+    let covered = cluster(vec![quota(value!({"requests.cpu": "1"}), value!({"requests.cpu": "0"}))]);
+    assert!(create_through(&chain, &covered, "pods", &mut pod(value!({"cpu": "1m"}), value!({}))).is_ok());
+}
+
+#[test]
+fn device_claims_are_counted_by_class() {
+    let gpus = "gpu.example.com.deviceclass.resource.k8s.io/devices";
+    let hard = value!({"count/resourceclaims.resource.k8s.io": "2", gpus: "4"});
+    let claim = value!({"metadata": {"name": "c", "namespace": "ns"}, "spec": {"devices": {"requests": [
+        {"name": "a", "exactly": {"deviceClassName": "gpu.example.com", "allocationMode": "ExactCount", "count": 2}},
+        {"name": "b", "firstAvailable": [
+            {"name": "x", "deviceClassName": "gpu.example.com", "count": 1},
+            {"name": "y", "deviceClassName": "nic.example.com", "allocationMode": "All"}
+        ]}
+    ]}}});
+    let (_, quota) = quota(hard, value!({}));
+    let cluster = cluster(vec![("resourceclaims", claim)]);
+    let status = admission::plan_quota_status(&quota, &cluster);
+    assert_eq!(status["used"], value!({"count/resourceclaims.resource.k8s.io": "1", gpus: "3"}));
+}
+
+#[test]
+fn usage_is_found_again_from_the_objects() {
+    let mut finished = pod(value!({"cpu": "1"}), value!({}));
+    finished.set("status", value!({"phase": "Succeeded"}));
+    let other = value!({"metadata": {"name": "o", "namespace": "else"}});
+    let cluster = cluster(vec![
+        ("pods", pod(value!({"cpu": "250m"}), value!({}))),
+        ("pods", finished),
+        ("configmaps", value!({"metadata": {"name": "c", "namespace": "ns"}})),
+        ("configmaps", other),
+    ]);
+    let hard = value!({"pods": "9", "count/pods": "9", "requests.cpu": "9", "configmaps": "9", "secrets": "9"});
+    let (_, quota) = quota(hard.clone(), value!({"pods": "77"}));
+    let status = admission::plan_quota_status(&quota, &cluster);
+    assert_eq!(status["hard"], hard);
+    let used = value!({"pods": "1", "count/pods": "2", "requests.cpu": "250m", "configmaps": "1", "secrets": "0"});
+    assert_eq!(status["used"], used);
 }

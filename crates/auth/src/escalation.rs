@@ -2,7 +2,7 @@
 //! (upstream: pkg/registry/rbac/*/policybased).
 
 use crate::rbac::{GROUP, Rbac, Rule, uncovered};
-use crate::{Attributes, PRIVILEGED_GROUP, signer};
+use crate::{Attributes, PRIVILEGED_GROUP};
 use meta::{Result, Status, Str, Value};
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ pub struct Write<'a> {
     pub object: &'a Value,
 }
 
-/// Checks a write of a role or binding, or of a certificate request. `authorized` asks all authorizers: for the verbs `escalate` and `bind`.
+/// Checks a write of a role or binding. `authorized` asks all authorizers: for the verbs `escalate` and `bind`.
 ///
 /// # Errors
 /// 403 with what the user does not have, 404 for a binding to a role that is not there.
@@ -34,7 +34,6 @@ pub fn check(rbac: &Rbac, write: &Write, authorized: impl Fn(&Attributes) -> boo
         return Ok(());
     }
     match write.resource {
-        _ if write.group == signer::GROUP => signer::check(write, authorized),
         _ if write.group != GROUP => Ok(()),
         "roles" | "clusterroles" => check_role(rbac, write, authorized),
         "rolebindings" | "clusterrolebindings" => check_binding(rbac, write, authorized),

@@ -9,7 +9,6 @@ pub mod jose;
 pub mod node;
 pub mod rbac;
 pub mod review;
-pub mod signer;
 
 use meta::Str;
 

@@ -231,7 +231,7 @@ fn validate_type(node: &Value, value: &Value, path: &str, errs: &mut ErrorList) 
     };
     let (want, got) = match value {
         Value::Null => (want, got),
-        _ if !has_text_format && !format.is_empty() && !(fits || own_format == format) => (format, own_format),
+        _ if !has_text_format && !format.is_empty() && !fits && own_format != format => (format, own_format),
         _ if has_text_format && !format.is_empty() && !number => return,
         _ if fits => return,
         _ => (want, got),

@@ -62,7 +62,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         stopping: &parts.stopping,
     };
     let authenticators = options.authentication.open(&authentication)?;
-    let admission = admission::Chain::new(&words(&options.admission.enabled), &words(&options.admission.disabled))?;
+    let admission = options.admission.chain()?;
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
@@ -118,10 +118,6 @@ fn etcd_options(etcd: &options::Etcd) -> Result<store::EtcdOptions, String> {
         compaction_interval: etcd.compaction_interval,
         lease_reuse_seconds: etcd.lease_reuse_seconds,
     })
-}
-
-fn words(list: &[String]) -> Vec<&str> {
-    list.iter().map(String::as_str).collect()
 }
 
 fn authorizers(options: &Options, store: &Store, resources: Arc<Resources>) -> Authorizers {

@@ -1,5 +1,6 @@
 //! kybern, the Kubernetes API server in one program: the command line, certificates, wiring, and running it.
 
+mod admission_plugins;
 pub mod aggregate;
 pub mod assemble;
 mod auditing;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::admission_plugins::AdmissionPlugins;
 use crate::auditing::Auditing;
 use crate::authentication::Authentication;
 use crate::data_dir::DataDir;
@@ -84,12 +85,6 @@ pub enum Mode {
     Node,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct AdmissionPlugins {
-    pub enabled: Vec<String>,
-    pub disabled: Vec<String>,
-}
-
 impl Options {
     /// The error is one line for the person who wrote the command.
     pub fn resolve(given: &Given) -> Result<Options, String> {
@@ -113,10 +108,7 @@ impl Options {
                 .iter()
                 .map(|mode| Mode::parse(mode))
                 .collect::<Result<_, _>>()?,
-            admission: AdmissionPlugins {
-                enabled: given.list("enable-admission-plugins"),
-                disabled: given.list("disable-admission-plugins"),
-            },
+            admission: AdmissionPlugins::resolve(given)?,
             auditing: Auditing::resolve(given)?,
             sealing: Sealing::resolve(given)?,
             service_ranges: service_ranges(&given.list("service-cluster-ip-range"))?,

@@ -1,7 +1,7 @@
 //! Writing down a built-in resource: what is regular is derived, what is not is said.
 
 use crate::*;
-use meta::{Gvk, Str};
+use meta::{Gvk, Str, Value};
 use schema::{Schema, TypeId};
 use std::sync::Arc;
 
@@ -43,6 +43,7 @@ impl Descriptor {
             storage_type_id: type_id,
             storage_prefix: format!("/registry/{plural}").into(),
             stored_as_json: false,
+            stored_before: Vec::new(),
             storage_version_hash: Str::default(),
             strategy: Strategy::default(),
             columns: Vec::new(),
@@ -176,6 +177,12 @@ impl Descriptor {
         self.storage_type_id = kind_type(&self.schema, &storage);
         self.storage = storage;
         self.convert = Some(Arc::new(convert));
+        self
+    }
+
+    /// Objects may be stored in this version, too.
+    pub fn stored_before(mut self, api_version: &str, to_storage: fn(Value) -> Value) -> Self {
+        self.stored_before.push((api_version.into(), to_storage));
         self
     }
 

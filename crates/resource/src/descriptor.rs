@@ -45,6 +45,8 @@ pub struct Descriptor {
     pub storage_prefix: Str,
     /// Custom resources are stored as JSON, built-ins as protobuf.
     pub stored_as_json: bool,
+    /// apiVersions in which other programs and releases have stored objects, and their way into the storage version.
+    pub stored_before: Vec<(Str, fn(Value) -> Value)>,
     /// Discovery's storageVersionHash; "" when nothing is stored.
     pub storage_version_hash: Str,
     pub strategy: Strategy,

@@ -5,6 +5,7 @@ use crate::change::Intent;
 use crate::decode::{self, Arrived};
 use crate::form;
 use crate::handle::change;
+use crate::judge::Judge;
 use crate::options::{Delete, WriteKind, WriteOptions};
 use crate::registry::Endpoint;
 use crate::route::Route;
@@ -108,6 +109,7 @@ impl Call<'_> {
             old: None,
             options: &self.options.to_value(WriteKind::Create),
             ctx: &ctx,
+            cluster: &Judge { authorizers: &self.server.authorizers, resources: &self.route.resources },
             notes: &notes,
         };
         let mut body = self.body.clone();

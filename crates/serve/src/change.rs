@@ -63,13 +63,13 @@ pub fn propose(attempt: &Attempt) -> Result<Option<Wanted>> {
             if attempt.creates() {
                 rules::wipe_system_fields(&mut object);
             }
-            attempt.drop_duplicate_owners(&mut object);
+            attempt.drop_duplicate_owners(&mut object, "");
             record_managers(attempt, &mut object, sent.clears_managers);
             Ok(Some(Wanted { object, empties: sent.empties.clone() }))
         }
         Intent::Patch(patch) => {
             let Patched { mut object, clears, empties } = apply_patch(attempt, descriptor, patch)?;
-            attempt.drop_duplicate_owners(&mut object);
+            attempt.drop_duplicate_owners(&mut object, " after mutating admission happens");
             record_managers(attempt, &mut object, clears);
             Ok(Some(Wanted { object, empties }))
         }
@@ -262,8 +262,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Identical owner references are kept once, with a warning.
-    fn drop_duplicate_owners(&self, object: &mut Value) {
+    /// Identical owner references are kept once, with a warning. `when`: of a patch upstream looks at the result only.
+    fn drop_duplicate_owners(&self, object: &mut Value, when: &str) {
         let Some(references) = object.path_mut("metadata.ownerReferences") else { return };
         let before = references.items().len();
         let mut kept: Vec<Value> = Vec::with_capacity(before);
@@ -279,7 +279,7 @@ impl Attempt<'_> {
             return;
         }
         let what = format!(
-            ".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
+            ".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: {}",
             repeated.join(", ")
         );
         *references = Value::Array(kept);

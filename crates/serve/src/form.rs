@@ -44,7 +44,9 @@ pub fn encode_stored(descriptor: &Descriptor, object: &mut Value) -> Result<Byte
     object.set("kind", &descriptor.storage.kind);
     let mut out = Vec::new();
     if descriptor.stored_as_json {
+        // With the newline that upstream's encoder writes: it compares bytes to find that nothing has changed.
         json::write(object, &mut out);
+        out.push(b'\n');
     } else {
         codec::encode_protobuf(&descriptor.schema, descriptor.storage_type_id, &descriptor.storage, object, &mut out);
     }
@@ -52,6 +54,39 @@ pub fn encode_stored(descriptor: &Descriptor, object: &mut Value) -> Result<Byte
         object.entry("metadata").set("resourceVersion", revision);
     }
     Ok(out.into())
+}
+
+/// Stored bytes in the form of [`encode_stored`]; `None` when they are in it already, or cannot be read. kube-apiserver
+/// stores some built-ins as JSON, and objects of former releases may be in former versions.
+pub fn canonical_stored(descriptor: &Descriptor, bytes: &[u8]) -> Option<Bytes> {
+    let schema = &descriptor.schema;
+    let is_protobuf = bytes.starts_with(PROTOBUF_MAGIC);
+    let (api_version, kind) = if is_protobuf {
+        let envelope = codec::Envelope::open(bytes).ok()?;
+        (envelope.api_version, envelope.kind)
+    } else {
+        codec::kind_of_json(bytes).ok()?
+    };
+    let is_current = *api_version == *descriptor.storage.api_version() && kind == descriptor.storage.kind;
+    if is_current && is_protobuf != descriptor.stored_as_json {
+        return None;
+    }
+    let known = schema.kind(&meta::Gvk::from_api_version(&api_version, &kind)).filter(|_| !descriptor.stored_as_json);
+    let mut object = match known {
+        Some(ty) if is_protobuf => codec::decode_protobuf(schema, ty, bytes).ok()?.value,
+        Some(ty) => codec::decode_json(schema, ty, bytes).ok()?.value,
+        None if is_protobuf => decode_stored(descriptor, bytes).ok()?,
+        None => json::parse(bytes).ok()?.value,
+    };
+    if let Some((_, to_storage)) = descriptor.stored_before.iter().find(|(before, _)| *before == api_version) {
+        object = to_storage(object);
+    }
+    object.set("apiVersion", descriptor.storage.api_version());
+    object.set("kind", &descriptor.storage.kind);
+    if !descriptor.stored_as_json {
+        canonicalise_stored(descriptor, &mut object).ok()?;
+    }
+    encode_stored(descriptor, &mut object).ok()
 }
 
 /// Brings an object in the storage version into canonical form after hooks or admission changed it.

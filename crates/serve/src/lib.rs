@@ -15,6 +15,7 @@ mod form;
 pub mod handle;
 pub mod health;
 mod impersonate;
+mod judge;
 mod list;
 pub mod listen;
 pub mod metrics;

@@ -91,7 +91,7 @@ pub fn is_stored_form(endpoint: &Endpoint) -> bool {
 
 /// How the store sees a resource's objects.
 pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
-    let reading = endpoint.clone();
+    let (reading, judging) = (endpoint.clone(), endpoint.clone());
     store::Resource {
         prefix: endpoint.prefix.clone(),
         extract: Arc::new(move |_key, bytes| {
@@ -99,6 +99,7 @@ pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
             Ok(reading.store_meta(&object))
         }),
         field_names: endpoint.descriptor.select_fields.iter().map(|field| field.name.clone()).collect(),
+        canonical: Some(Arc::new(move |bytes| form::canonical_stored(&judging.descriptor, bytes))),
     }
 }
 

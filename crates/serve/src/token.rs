@@ -2,6 +2,7 @@
 //! credentials. What they claim and whom they make of their bearer is [`resource::TokenRules`]' business.
 
 use crate::authenticate::{Answer, Bearer, Rejected, Remembered, Token, TokenOutcome, Tokens};
+use crate::judge::Judge;
 use crate::path::PathInfo;
 use crate::registry::Resources;
 use crate::server::{Server, StoreReader, new_uid};
@@ -158,6 +159,7 @@ pub fn admit(
     request: &mut Value,
 ) -> meta::Result<()> {
     let notes = RefCell::<Notes>::default();
+    let resources = server.registry.load();
     let attributes = Attributes {
         operation: Operation::Create,
         group: &info.group,
@@ -168,6 +170,7 @@ pub fn admit(
         old: None,
         options,
         ctx,
+        cluster: &Judge { authorizers: &server.authorizers, resources: &resources },
         notes: &notes,
     };
     server.admission.admit(&attributes, request)?;

@@ -9,6 +9,7 @@ mod commit;
 
 use crate::change::{self, Intent};
 use crate::form;
+use crate::judge::Judge;
 use crate::options::WriteOptions;
 use crate::route::Route;
 use crate::server::{Server, StoreReader, new_uid, random_bits};
@@ -185,6 +186,7 @@ impl<'a> Attempt<'a> {
                 old: self.old_value(),
                 options: &self.write.options_object,
                 ctx,
+                cluster: &Judge { authorizers: &self.server.authorizers, resources: &self.write.route.resources },
                 notes: &self.notes,
             })
         });

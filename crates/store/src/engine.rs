@@ -206,17 +206,15 @@ impl Core {
         (outcome, pending)
     }
 
-    /// The same for the store's own threads.
-    pub(crate) fn commit_blocking(&self, ops: Vec<Op>) -> Result<Committed, CommitError> {
-        let (outcome, pending) = self.submit(ops);
-        if let Pending::Durable(told) = pending {
-            match told.blocking_recv() {
-                Ok(Ok(())) => {}
-                Ok(Err(why)) => return Err(CommitError::Unavailable(why)),
-                Err(_) => return Err(CommitError::Unavailable("the store is closed".into())),
-            }
+    /// Waits for a transaction of the store's own threads.
+    pub(crate) fn wait_blocking(&self, pending: Pending) -> Result<(), CommitError> {
+        match pending {
+            Pending::Durable(told) => match told.blocking_recv() {
+                Ok(told) => told.map_err(CommitError::Unavailable),
+                Err(_) => Err(CommitError::Unavailable("the store is closed".into())),
+            },
+            Pending::Nothing | Pending::Revision(_) => Ok(()),
         }
-        outcome
     }
 
     /// Nothing is acknowledged from here on: it is not known what of the last batch is on the disk.

@@ -9,6 +9,8 @@ mod embedded;
 mod engine;
 mod etcd;
 mod object;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod store;
 mod tree;
@@ -22,7 +24,7 @@ pub use at_rest::{AtRest, Opened, Sealed};
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
 pub use embedded::restore;
 pub use etcd::EtcdOptions;
-pub use object::{ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
+pub use object::{Canonical, ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
 pub use store::{Options, OutOfRange, Store};
 pub use version::Term;

@@ -84,9 +84,10 @@ impl Object {
         if self.fingerprint == fingerprint {
             return self.clone();
         }
-        let mut meta = resource.meta_of(&self.key, &self.bytes);
+        let bytes = resource.canonical_bytes(&self.bytes).unwrap_or_else(|| self.bytes.clone());
+        let mut meta = resource.meta_of(&self.key, &bytes);
         meta.expires_at_seconds = self.meta.expires_at_seconds;
-        Arc::new(Object { meta, fingerprint, ..self.deleted_at(self.revision) })
+        Arc::new(Object { bytes, meta, fingerprint, ..self.deleted_at(self.revision) })
     }
 
     /// The same object as of the deletion at `revision`.
@@ -182,6 +183,9 @@ impl EncodingSlot {
 /// Reads an object's metadata out of its stored bytes.
 pub type Extract = Arc<dyn Fn(&str, &[u8]) -> Result<Meta, String> + Send + Sync>;
 
+/// Stored bytes in the form in which this program stores them; `None` when they are in that form, or cannot be read.
+pub type Canonical = Arc<dyn Fn(&[u8]) -> Option<Bytes> + Send + Sync>;
+
 /// What is stored under one key prefix.
 #[derive(Clone)]
 pub struct Resource {
@@ -192,6 +196,9 @@ pub struct Resource {
     pub extract: Extract,
     /// The names of the selectable fields, in the order of `Meta::fields`.
     pub field_names: Vec<Str>,
+    /// For bytes that another program, or another version of this one, has stored: in memory all objects of a resource
+    /// have one form. `None`: there is only one.
+    pub canonical: Option<Canonical>,
 }
 
 impl Resource {
@@ -200,6 +207,10 @@ impl Resource {
         let names = self.field_names.iter().map(|name| name.as_bytes());
         let texts = [env!("CARGO_PKG_VERSION").as_bytes()].into_iter().chain(names);
         texts.fold(1, |crc, text| crc32c::crc32c_append(crc32c::crc32c_append(crc, text), b"\0")).max(1)
+    }
+
+    pub(crate) fn canonical_bytes(&self, bytes: &[u8]) -> Option<Bytes> {
+        self.canonical.as_ref()?(bytes)
     }
 
     /// The metadata in an object's bytes. When they cannot be read there is no reason to lose the object: name and

@@ -1,8 +1,8 @@
 //! Housekeeping by the clock: expiry, forgetting, and on disk the next log file and checkpoints.
 
-use crate::commit::CommitError;
+use crate::commit::{CommitError, Committed};
 use crate::embedded::{LogPlan, checkpoint, prepare_segment};
-use crate::engine::{Core, now_seconds};
+use crate::engine::{Core, Pending, now_seconds};
 use std::io;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -30,18 +30,24 @@ pub(crate) fn run(core: &Core, plan: Option<&LogPlan>) {
 
 fn expire(core: &Core, now_seconds: i64) {
     loop {
-        let due = core.lock_head().due(now_seconds);
-        if due.is_empty() {
+        let begun = begin_expiry(core, now_seconds);
+        if begun.is_empty() {
             return;
         }
-        for op in due {
-            match core.commit_blocking(vec![op]) {
+        for (outcome, pending) in begun {
+            match core.wait_blocking(pending).and(outcome) {
                 // Changed or deleted meanwhile: no longer due.
                 Ok(_) | Err(CommitError::Conflict { .. }) => {}
                 Err(_) => return,
             }
         }
     }
+}
+
+/// Deletes some of what is due. All are begun before one is waited for: they share a sync.
+pub(crate) fn begin_expiry(core: &Core, now_seconds: i64) -> Vec<(Result<Committed, CommitError>, Pending)> {
+    let due = core.lock_head().due(now_seconds);
+    due.into_iter().map(|op| core.submit(vec![op])).collect()
 }
 
 /// A checkpoint costs a write of everything, so it is made when it frees at least as much.

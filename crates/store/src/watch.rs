@@ -83,6 +83,8 @@ pub struct Cursor {
     after: u64,
     /// The revision of the last event before `next`.
     seen: u64,
+    /// What `progress` said last: it never goes back.
+    promised: AtomicU64,
 }
 
 impl Cursor {
@@ -103,7 +105,18 @@ impl Cursor {
         drop(log);
         let end = topic.as_ref().map_or(&feed.end, |topic| &topic.end).subscribe();
         let (feed, published) = (feed.clone(), published.clone());
-        Ok(Cursor { feed, topic, end, published, prefix: prefix.into(), interest, next, after, seen: after })
+        Ok(Cursor {
+            feed,
+            topic,
+            end,
+            published,
+            prefix: prefix.into(),
+            interest,
+            next,
+            after,
+            seen: after,
+            promised: AtomicU64::new(after),
+        })
     }
 
     /// The next event. Cancelling the future loses nothing.
@@ -154,16 +167,14 @@ impl Cursor {
         // Read before the log: all events up to this revision are in the log by now.
         let published = self.published.load(Ordering::Acquire);
         let log = self.feed.log.read().unwrap_or_else(PoisonError::into_inner);
-        match candidate(self.topic.as_deref(), self.next, &log) {
+        let returned = match candidate(self.topic.as_deref(), self.next, &log) {
             // Not the last event's: one transaction's events share a revision.
-            Ok(Some(number)) => {
-                let before = log.get(number).map_or(published, |waiting| published.min(waiting.revision - 1));
-                before.max(self.after)
-            }
+            Ok(Some(number)) => log.get(number).map_or(published, |waiting| published.min(waiting.revision - 1)),
             Ok(None) => self.seen.max(published),
             // The next event is gone, which `next` will tell.
-            Err(_) => self.seen,
-        }
+            Err(_) => 0,
+        };
+        self.promised.fetch_max(returned, Ordering::Relaxed).max(returned)
     }
 }
 

@@ -22,6 +22,7 @@ fn open(directory: &Path, upkeep: bool) -> std::io::Result<Store> {
         prefix: "/registry/pods/".into(),
         extract: Arc::new(|_, _| Ok(Meta::default())),
         field_names: Vec::new(),
+        canonical: None,
     };
     let options = Options { segment_bytes: 32 << 10, disk_log_bytes_max: 64 << 10, upkeep, ..Options::default() };
     Store::open_embedded(directory, vec![pods], options)

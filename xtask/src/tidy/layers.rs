@@ -6,7 +6,7 @@ use crate::repo;
 /// From the bottom up: a crate may use those of lower ranks only. Crates of one rank do not know each other.
 const RANKS: &[&[&str]] = &[
     &["meta", "grpc"],
-    &["etcd"],
+    &["etcd", "cel"],
     &["schema", "auth", "store", "upstream"],
     &["patch", "resource", "encryption"],
     &["codec"],
@@ -17,8 +17,20 @@ const RANKS: &[&[&str]] = &[
 ];
 
 /// Crates that decide and do no input or output, and what would let them.
-const PURE: &[&str] =
-    &["meta", "schema", "codec", "patch", "resource", "resources", "custom", "admission", "audit", "auth", "publish"];
+const PURE: &[&str] = &[
+    "meta",
+    "cel",
+    "schema",
+    "codec",
+    "patch",
+    "resource",
+    "resources",
+    "custom",
+    "admission",
+    "audit",
+    "auth",
+    "publish",
+];
 const IMPURE: &[&str] =
     &["tokio", "hyper", "hyper-util", "rustls", "grpc", "etcd", "store", "outbound", "serve", "socket2"];
 

@@ -33,6 +33,25 @@ impl Default for PodSecurity {
     }
 }
 
+impl PodSecurity {
+    /// From a PodSecurityConfiguration; null for the defaults.
+    ///
+    /// # Errors
+    /// Of a level or version that does not exist.
+    pub fn new(configuration: &Value) -> std::result::Result<PodSecurity, String> {
+        let names = |field: &str| {
+            let list = configuration["exemptions"][field].items().iter();
+            list.map(|name| name.str().to_string()).collect::<Vec<String>>()
+        };
+        Ok(PodSecurity {
+            default: Policy::of_defaults(&configuration["defaults"])?,
+            exempt_users: names("usernames"),
+            exempt_namespaces: names("namespaces"),
+            exempt_runtime_classes: names("runtimeClasses"),
+        })
+    }
+}
+
 /// A tightened namespace is told about this many of its pods at most.
 const PODS_CHECKED_MAX: usize = 3000;
 

@@ -132,6 +132,30 @@ impl Policy {
         (policy, errs)
     }
 
+    /// The defaults of a configuration: `{"enforce": "baseline", "enforce-version": "latest", …}`.
+    ///
+    /// # Errors
+    /// Of a level or version that does not exist.
+    pub fn of_defaults(defaults: &Value) -> Result<Policy, String> {
+        let mut policy = Policy::PRIVILEGED;
+        for (mode, slot) in [("enforce", &mut policy.enforce), ("audit", &mut policy.audit), ("warn", &mut policy.warn)]
+        {
+            if let Some(text) = defaults[mode].as_str() {
+                let known = Level::parse(text);
+                slot.level = known.ok_or(format!(
+                    "defaults.{mode}: Invalid value: \"{text}\": must be one of privileged, baseline, restricted"
+                ))?;
+            }
+            let version = format!("{mode}-version");
+            if let Some(text) = defaults[version.as_str()].as_str() {
+                let known = Version::parse(text);
+                slot.version = known
+                    .ok_or(format!("defaults.{version}: Invalid value: \"{text}\": must be \"latest\" or \"v1.x\""))?;
+            }
+        }
+        Ok(policy)
+    }
+
     pub fn is_privileged(&self) -> bool {
         [self.enforce, self.audit, self.warn].iter().all(|mode| mode.level == Level::Privileged)
     }

@@ -1,14 +1,55 @@
 //! Scopes: which objects a quota looks at.
 
 use super::usage::Counted;
+use crate::resource_list::is_best_effort;
 use meta::Value;
+
+/// One scope that a quota or a configuration asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scope {
+    name: String,
+    operator: String,
+    values: Vec<Value>,
+}
+
+impl std::fmt::Display for Scope {
+    /// `{PriorityClass In [cluster-services]}`
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let values: Vec<&str> = self.values.iter().map(Value::str).collect();
+        write!(f, "{{{} {} [{}]}}", self.name, self.operator, values.join(" "))
+    }
+}
+
+impl Scope {
+    /// Of an expression of a scope selector.
+    pub fn of_expression(expression: &Value) -> Scope {
+        Scope {
+            name: expression["scopeName"].str().into(),
+            operator: expression["operator"].str().into(),
+            values: expression["values"].items().to_vec(),
+        }
+    }
+
+    /// Is the object in the scope?
+    pub fn holds(&self, counted: &Counted, object: &Value) -> bool {
+        in_scope(counted, object, &self.name, &self.operator, &self.values)
+    }
+}
+
+/// The scopes that a quota asks for.
+pub fn of_quota(quota: &Value) -> Vec<Scope> {
+    let plain = quota["spec"]["scopes"].items().iter().map(|scope| Scope {
+        name: scope.str().into(),
+        operator: "Exists".into(),
+        values: Vec::new(),
+    });
+    let selected = quota["spec"]["scopeSelector"]["matchExpressions"].items().iter().map(Scope::of_expression);
+    plain.chain(selected).collect()
+}
 
 /// Is the object in every scope of the quota?
 pub fn matches(quota: &Value, counted: &Counted, object: &Value) -> bool {
-    let plain = quota["spec"]["scopes"].items().iter().map(|scope| (scope.str(), "Exists", &[][..]));
-    let expressions = quota["spec"]["scopeSelector"]["matchExpressions"].items();
-    let selected = expressions.iter().map(|e| (e["scopeName"].str(), e["operator"].str(), e["values"].items()));
-    plain.chain(selected).all(|(scope, operator, values)| in_scope(counted, object, scope, operator, values))
+    of_quota(quota).iter().all(|scope| scope.holds(counted, object))
 }
 
 fn in_scope(counted: &Counted, object: &Value, scope: &str, operator: &str, values: &[Value]) -> bool {
@@ -37,16 +78,6 @@ fn selects(operator: &str, values: &[Value], name: &str) -> bool {
         "DoesNotExist" => name.is_empty(),
         _ => false,
     }
-}
-
-fn is_best_effort(pod: &Value) -> bool {
-    let spec = &pod["spec"];
-    let asks = |resources: &Value| {
-        let named = ["requests", "limits"].iter().flat_map(|kind| resources[*kind].entries());
-        named.into_iter().any(|(name, amount)| matches!(name, "cpu" | "memory") && amount.str() != "0")
-    };
-    let containers = ["containers", "initContainers"].iter().flat_map(|field| spec[*field].items());
-    !asks(&spec["resources"]) && !containers.into_iter().any(|container| asks(&container["resources"]))
 }
 
 fn looks_into_other_namespaces(affinity: &Value) -> bool {

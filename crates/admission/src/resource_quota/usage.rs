@@ -1,9 +1,12 @@
 //! What an object counts for, by resource (k8s.io/kubernetes/pkg/quota/v1/evaluator/core).
 
+use super::scopes;
 use crate::resource_list::{ResourceList, of_pod};
 use crate::{Attributes, Operation};
 use meta::Value;
 use meta::quantity::{Format, Quantity};
+use resource::Reader;
+use std::collections::BTreeMap;
 
 /// The resources that count for more than one.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +14,8 @@ pub enum Counted {
     Pods,
     Services,
     Claims,
+    /// ResourceClaims, by class of device.
+    DeviceClaims,
     /// Anything else that lives in a namespace counts as one under `count/<resource>[.<group>]`, and a few of the core
     /// group under their plain name too.
     Objects {
@@ -22,6 +27,10 @@ pub enum Counted {
 /// Resources of the core group that had quotas before `count/`.
 const PLAIN: &[&str] = &["configmaps", "secrets", "replicationcontrollers", "resourcequotas"];
 
+/// The most devices that a request for all of them can get.
+const DEVICES_MAX: i64 = 32;
+const DEVICE_CLASS: &str = ".deviceclass.resource.k8s.io/devices";
+const DEVICE_CLAIMS: &str = "count/resourceclaims.resource.k8s.io";
 const STORAGE_CLASS: &str = ".storageclass.storage.k8s.io/";
 const COMPUTE: &[&str] = &[
     "cpu",
@@ -51,12 +60,39 @@ impl Counted {
             ("", "services") if (creates || updates) && plain => Some(Counted::Services),
             ("", "persistentvolumeclaims") if (creates || updates) && plain => Some(Counted::Claims),
             ("", "pods" | "services" | "persistentvolumeclaims") => None,
-            (group, resource) if creates && plain => Some(Counted::Objects {
-                count: format!("count/{}", meta::gvk::group_resource(group, resource)),
-                plain: (group.is_empty() && PLAIN.contains(&resource)).then(|| resource.to_string()),
-            }),
+            ("resource.k8s.io", "resourceclaims") if creates && plain => Some(Counted::DeviceClaims),
+            (group, resource) if creates && plain => Some(Counted::objects(group, resource)),
             _ => None,
         }
+    }
+
+    fn objects(group: &str, resource: &str) -> Counted {
+        Counted::Objects {
+            count: format!("count/{}", meta::gvk::group_resource(group, resource)),
+            plain: (group.is_empty() && PLAIN.contains(&resource)).then(|| resource.to_string()),
+        }
+    }
+
+    /// What a name in a quota counts: with the group and resource of the objects. `None` for a name that counts nothing.
+    fn of_name(name: &str) -> Option<(String, String, Counted)> {
+        let core = |resource: &str, counted: Counted| Some((String::new(), resource.to_string(), counted));
+        let special = [
+            ("", "pods", Counted::Pods),
+            ("", "services", Counted::Services),
+            ("", "persistentvolumeclaims", Counted::Claims),
+            ("resource.k8s.io", "resourceclaims", Counted::DeviceClaims),
+        ];
+        if let Some((group, resource, counted)) = special.into_iter().find(|(_, _, counted)| counted.counts(name)) {
+            return Some((group.into(), resource.into(), counted));
+        }
+        if PLAIN.contains(&name) {
+            return core(name, Counted::objects("", name));
+        }
+        let (resource, group) = match name.strip_prefix("count/")?.split_once('.') {
+            Some((resource, group)) => (resource, group),
+            None => (name.strip_prefix("count/")?, ""),
+        };
+        Some((group.into(), resource.into(), Counted::objects(group, resource)))
     }
 
     /// May a quota on this name concern these objects?
@@ -76,6 +112,7 @@ impl Counted {
                 matches!(name, "persistentvolumeclaims" | "count/persistentvolumeclaims" | "requests.storage")
                     || name.contains(STORAGE_CLASS)
             }
+            Counted::DeviceClaims => name == DEVICE_CLAIMS || name.ends_with(DEVICE_CLASS),
             Counted::Objects { count, plain } => name == count || Some(name) == plain.as_deref(),
         }
     }
@@ -87,6 +124,7 @@ impl Counted {
             Counted::Pods => return pod(object),
             Counted::Services => return service(&object["spec"]),
             Counted::Claims => return claim(object),
+            Counted::DeviceClaims => return device_claim(object),
             Counted::Objects { count, plain } => {
                 usage.set(count.clone(), one());
                 if let Some(plain) = plain {
@@ -186,4 +224,59 @@ fn claim(claim: &Value) -> ResourceList {
         }
     }
     usage
+}
+
+/// Each request takes devices of its class; of alternatives the most that any of them takes of each class.
+fn device_claim(claim: &Value) -> ResourceList {
+    let mut devices: BTreeMap<String, i64> = BTreeMap::new();
+    let amount = |request: &Value| match request["allocationMode"].str() {
+        "All" => DEVICES_MAX,
+        _ => request["count"].as_int().unwrap_or(1),
+    };
+    for request in claim.path("spec.devices.requests").items() {
+        let mut own: BTreeMap<&str, i64> = BTreeMap::new();
+        let exactly = std::iter::once(&request["exactly"]).filter(|exactly| !exactly.is_null());
+        for wanted in exactly.chain(request["firstAvailable"].items()) {
+            let most = own.entry(wanted["deviceClassName"].str()).or_default();
+            *most = amount(wanted).max(*most);
+        }
+        for (class, n) in own {
+            let total = devices.entry(class.to_string()).or_default();
+            *total = total.saturating_add(n);
+        }
+    }
+    let mut usage = ResourceList::default();
+    count(&mut usage, DEVICE_CLAIMS, 1);
+    for (class, n) in devices {
+        count(&mut usage, &format!("{class}{DEVICE_CLASS}"), n);
+    }
+    usage
+}
+
+/// The status that a quota should have: its limits, and what the objects of its namespace use of them now.
+pub fn plan_status(quota: &Value, reader: &dyn Reader) -> Value {
+    let namespace = quota["metadata"]["namespace"].str();
+    let mut kinds: Vec<(String, String, Counted)> = Vec::new();
+    let mut used = ResourceList::default();
+    for (name, _) in quota["spec"]["hard"].entries() {
+        count(&mut used, name, 0);
+        if let Some(kind) = Counted::of_name(name).filter(|kind| !kinds.contains(kind)) {
+            kinds.push(kind);
+        }
+    }
+    for (group, resource, counted) in kinds {
+        for object in reader.list(&group, &resource, namespace) {
+            if scopes::matches(quota, &counted, &object) {
+                used.add(
+                    &counted
+                        .usage(&object)
+                        .only(|name| counted.counts(name) && quota["spec"]["hard"].get(name).is_some()),
+                );
+            }
+        }
+    }
+    let mut status = quota["status"].clone();
+    status.set("hard", &quota["spec"]["hard"]);
+    status.set("used", used.to_value());
+    status
 }

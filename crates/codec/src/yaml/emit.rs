@@ -43,9 +43,7 @@ impl Emitter {
 
     /// The entries of a mapping; `fresh` when the first one begins a line of its own.
     fn mapping(&mut self, value: &Value, indent: usize, fresh: bool) {
-        let mut entries: Vec<(&str, &Value)> = value.entries().collect();
-        entries.sort_by(|a, b| order(a.0, b.0));
-        for (i, (key, value)) in entries.into_iter().enumerate() {
+        for (i, (key, value)) in sorted(value.entries().collect()).into_iter().enumerate() {
             if i > 0 || fresh {
                 self.indent(indent);
             }
@@ -209,6 +207,25 @@ fn is_simple(key: &str) -> bool {
     key.len() <= SIMPLE_KEY_BYTES_MAX && !key.contains(is_break)
 }
 
+/// A merge sort, since go-yaml's order is none in the strict sense: "5" comes before "12", "12" before "1a", and "1a" before
+/// "5". The standard library's sort may panic over that.
+fn sorted<'a>(mut entries: Vec<(&'a str, &'a Value)>) -> Vec<(&'a str, &'a Value)> {
+    if entries.len() < 2 {
+        return entries;
+    }
+    let right = sorted(entries.split_off(entries.len() / 2));
+    let left = sorted(entries);
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if order(a.0, b.0).is_le() { left.next() } else { right.next() };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    merged
+}
+
 /// go-yaml's order of keys: letters after all else, digits by the number they make.
 fn order(a: &str, b: &str) -> Ordering {
     let (left, right): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
@@ -265,6 +282,26 @@ mod tests {
         let long = format!("{{\"a\":\"{}\"}}", "word ".repeat(30).trim_end());
         let folded = emitted(&long);
         assert!(folded.lines().count() == 2 && folded.lines().all(|l| l.len() < 90), "{folded}");
+    }
+
+    #[test]
+    fn keys_without_an_order_end_nothing() {
+        let mut state = 7_u32;
+        let mut next = move |n: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % n
+        };
+        for _ in 0..100 {
+            let mut map = meta::Map::new();
+            for _ in 0..60 {
+                let key: String = (0..next(5)).filter_map(|_| "01259aZ-".chars().nth(next(8) as usize)).collect();
+                map.insert(key, true);
+            }
+            let value = Value::Object(map);
+            let mut out = Vec::new();
+            encode_yaml(&value, &mut out);
+            assert_eq!(parse_yaml(&out).map(|yaml| yaml.value), Ok(value));
+        }
     }
 
     #[test]

@@ -11,9 +11,7 @@ const UNSUPPORTED: &[&str] =
 
 /// Why a schema cannot even be read as a structural one. Validation of the nodes reports the same in other words.
 pub fn unreadable(node: &Value) -> Option<String> {
-    if node.as_object().is_none() {
-        return None;
-    }
+    node.as_object()?;
     if let Some(field) = UNSUPPORTED.iter().find(|field| is_set(&node[**field])) {
         let shown = if *field == "$schema" { "schema" } else { field };
         return Some(format!("OpenAPIV3Schema '{shown}' is not supported"));

@@ -4,7 +4,7 @@ use meta::Value;
 
 /// Whether a member of a node says anything: null, "", false and [] do not.
 pub fn is_set(value: &Value) -> bool {
-    !matches!(value, Value::Null | Value::Bool(false)) && !(value.is_empty() && value.as_object().is_none())
+    !matches!(value, Value::Null | Value::Bool(false)) && (!value.is_empty() || value.as_object().is_some())
 }
 
 /// Calls `visit` for a node and all below it, parents first.

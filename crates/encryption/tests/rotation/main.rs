@@ -173,7 +173,7 @@ async fn a_missing_or_wrong_key_is_said() {
     let store = open(dir.path(), Some(encryption(vec![keys("secretbox", &["one"])]))).expect("the store");
     put(&store, "s", "x").await;
     drop(store);
-    let refusal = |at_rest| open(dir.path(), at_rest).expect_err("a refusal");
+    let refusal = |at_rest| open(dir.path(), at_rest).err().expect("a refusal");
     let prefix = "unable to transform key \"/registry/secrets/a/s\": ";
     assert_eq!(refusal(None), format!("{prefix}it is encrypted, and no key is given"));
     let other = || Some(encryption(vec![keys("secretbox", &["two"]), identity()]));
@@ -245,7 +245,7 @@ async fn a_service_has_the_keys() {
     drop(store);
 
     service.known.lock().expect("no panic").keys.remove(0);
-    let why = open(dir.path(), Some(encryption(vec![kms(&service)]))).expect_err("a refusal");
+    let why = open(dir.path(), Some(encryption(vec![kms(&service)]))).err().expect("a refusal");
     assert!(why.contains("failed to decrypt DEK") && why.contains("no such key"), "{why}");
 }
 
@@ -273,7 +273,7 @@ async fn what_is_in_etcd_is_encrypted_and_read_by_others() {
     let answer = client.range(&request).await.expect("an answer");
     assert!(answer.kvs[0].value.starts_with(b"k8s:enc:aesgcm:v1:two:") && !has(&answer.kvs[0].value, MARKER));
     drop((one, other));
-    let why = open(vec![keys("aesgcm", &["one"])]).await.expect_err("a refusal");
+    let why = open(vec![keys("aesgcm", &["one"])]).await.err().expect("a refusal");
     assert_eq!(why, "unable to transform key \"/registry/secrets/a/s\": no matching prefix found");
     // The old key is gone from the configuration, and what was written with it is history.
     let store = open(vec![keys("aesgcm", &["two"])]).await.expect("a store");

@@ -190,6 +190,13 @@ const FLAGS: &[Flag] = &[
     ),
     flag("enable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins beside those that are on by default"),
     flag("disable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins to turn off"),
+    flag(
+        "admission-control-config-file",
+        Value,
+        "",
+        AUTHORIZATION,
+        "What admission plugins are told: an AdmissionConfiguration",
+    ),
     flag("service-cluster-ip-range", List, "10.0.0.0/24", CLUSTER, "Addresses for services, one range per IP family"),
     flag("service-node-port-range", Value, "30000-32767", CLUSTER, "Ports for services of type NodePort"),
     flag(
@@ -224,7 +231,6 @@ pub const UNUSED_SWITCHES: &[&str] = &[
 /// Flags of kube-apiserver that change nothing here, given with a value.
 pub const UNUSED_VALUES: &[&str] = &[
     "admission-control",
-    "admission-control-config-file",
     "allow-metric-labels",
     "allow-metric-labels-manifest",
     "apiserver-count",
@@ -250,7 +256,6 @@ pub const UNUSED_VALUES: &[&str] = &[
     "etcd-db-metric-poll-interval",
     "etcd-healthcheck-timeout",
     "etcd-readycheck-timeout",
-    "etcd-servers-overrides",
     "external-hostname",
     "feature-gates",
     "goaway-chance",
@@ -301,10 +306,12 @@ pub const UNUSED_VALUES: &[&str] = &[
     "watch-cache-sizes",
 ];
 
-/// Flags of kube-apiserver that promise protection which kybern does not give. To accept them would be a lie.
+/// Flags of kube-apiserver that promise protection which kybern does not give, or name data that it would not see. To
+/// accept them would be a lie.
 pub const REFUSED: &[&str] = &[
     "authentication-config",
     "authorization-config",
     "authorization-policy-file",
     "authorization-webhook-config-file",
+    "etcd-servers-overrides",
 ];

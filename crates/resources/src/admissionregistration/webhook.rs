@@ -31,6 +31,10 @@ pub fn validating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
 struct ValidatingWebhookConfiguration;
 
 impl Hooks for ValidatingWebhookConfiguration {
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        prepare_generation(object, old);
+    }
+
     fn default(&self, object: &mut Value) {
         default_webhooks(object, |_| ());
     }
@@ -61,6 +65,10 @@ pub fn mutating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
 struct MutatingWebhookConfiguration;
 
 impl Hooks for MutatingWebhookConfiguration {
+    fn prepare_update(&self, _ctx: &Context, object: &mut Value, old: &Value) {
+        prepare_generation(object, old);
+    }
+
     fn default(&self, object: &mut Value) {
         default_webhooks(object, |webhook| {
             webhook.set_default("reinvocationPolicy", "Never");
@@ -69,6 +77,14 @@ impl Hooks for MutatingWebhookConfiguration {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         validate_webhooks(object, errs);
+    }
+}
+
+/// Any difference between the webhooks is a new generation.
+fn prepare_generation(object: &mut Value, old: &Value) {
+    if object["webhooks"] != old["webhooks"] {
+        let next = old["metadata"]["generation"].int().saturating_add(1);
+        object.entry("metadata").set("generation", next);
     }
 }
 

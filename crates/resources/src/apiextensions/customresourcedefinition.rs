@@ -15,6 +15,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .categories(&["api-extensions"])
         .storage_prefix("/registry/apiextensions.k8s.io/customresourcedefinitions")
         .storage_version_hash("jfWCUB31mvA=")
+        .stored_before("apiextensions.k8s.io/v1beta1", super::v1beta1::to_v1)
         .strategy(Strategy {
             unconditional_update: false,
             generation: Generation::Spec,

@@ -6,7 +6,7 @@ use meta::field::{Shown, quote};
 use meta::{Value, json};
 
 /// A version's member and the name of the same at the top.
-const SHARED: &[(&str, &str)] = &[
+pub(super) const SHARED: &[(&str, &str)] = &[
     ("subresources", "subresources"),
     ("schema", "validation"),
     ("additionalPrinterColumns", "additionalPrinterColumns"),

@@ -4,6 +4,7 @@ mod conversion;
 mod customresourcedefinition;
 mod internal;
 mod rules;
+mod v1beta1;
 
 use resource::Descriptor;
 use schema::Schema;

@@ -8,7 +8,7 @@ mod table;
 use crate::{strategies, workload};
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Value, value};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Convert as _, Descriptor, Generation, Hooks, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ const CPU_PERCENT_DEFAULT: i64 = 80;
 
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
     let v1 = descriptor(schema, "v1").stored_as(Gvk::new("autoscaling", "v2", "HorizontalPodAutoscaler"), convert::V1);
-    vec![v1, descriptor(schema, "v2")]
+    let v2 = descriptor(schema, "v2").stored_before("autoscaling/v1", |object| convert::V1.to_storage(object));
+    vec![v1, v2]
 }
 
 fn descriptor(schema: &Arc<Schema>, version: &str) -> Descriptor {

@@ -71,8 +71,8 @@ impl Hooks for VolumeAttachment {
     }
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
-        validate_change(object, old, errs);
         validate_volume_name(&object["spec"], errs);
+        validate_change(object, old, errs);
     }
 }
 

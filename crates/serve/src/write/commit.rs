@@ -36,6 +36,14 @@ impl Commit<'_> {
         })
     }
 
+    /// Whether what this was decided on is still so: nothing is written, so that the store compares nothing.
+    async fn is_current(&self, key: &str) -> Result<bool> {
+        let store = &self.server.store;
+        store.read_barrier().await.map_err(|why| store_failure(&why, &self.write.route.descriptor().plural))?;
+        let revision = self.old.as_ref().map(|old| old.object.revision);
+        Ok(store.get(key).map(|object| object.revision) == revision)
+    }
+
     pub(super) fn is_released(&self, object: &Value, old: &Value, now: Timestamp) -> bool {
         let descriptor = self.write.route.descriptor();
         self.with_context(now, |ctx| {
@@ -60,9 +68,9 @@ impl Commit<'_> {
         let name = Str::from(object["metadata"]["name"].str());
         let key = self.write.key(&name);
         if self.write.options.dry_run {
-            return match self.server.store.get(&key) {
-                Some(current) => self.exists(&object, Some(current)),
-                None => self.done(201, object, false),
+            return match self.is_current(&key).await? {
+                true => self.done(201, object, false),
+                false => self.exists(&object, self.server.store.get(&key)),
             };
         }
         let op = self.put(key.clone(), &mut object, Expect::Absent)?;
@@ -100,10 +108,10 @@ impl Commit<'_> {
         let Some(old) = &self.old else { return Err(self.write.not_found()) };
         let stale = self.server.store.is_stale(&old.object);
         let unchanged = object == old.value && self.side_writes.is_empty() && !stale;
-        if unchanged || self.write.options.dry_run {
-            return self.done(200, object, false);
-        }
         let key = old.object.key.to_string();
+        if unchanged || self.write.options.dry_run {
+            return if self.is_current(&key).await? { self.done(200, object, false) } else { Ok(Attempted::Again) };
+        }
         let op = self.put(key, &mut object, Expect::Revision(old.object.revision))?;
         match self.transact(op).await {
             Ok(committed) => {
@@ -126,7 +134,8 @@ impl Commit<'_> {
             vec![Op::Delete { key: old.object.key.to_string(), expect: Expect::Revision(old.object.revision) }];
         let planned = self.with_context(now, |ctx| hooks.plan_side_writes(ctx, None, Some(&old.value)))?;
         if self.write.options.dry_run {
-            return self.done(200, object, !by_update);
+            let is_current = self.is_current(&old.object.key).await?;
+            return if is_current { self.done(200, object, !by_update) } else { Ok(Attempted::Again) };
         }
         ops.extend(self.side_ops(&planned)?);
         match self.server.store.commit(ops).await {

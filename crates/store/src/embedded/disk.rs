@@ -189,7 +189,7 @@ impl State {
 }
 
 /// Called before each operation, with the state unlocked: the moment when others run.
-type Interlude = Arc<dyn Fn() + Send + Sync>;
+pub(crate) type Interlude = Arc<dyn Fn() + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct Disk {
@@ -216,6 +216,10 @@ impl Disk {
         let (fault, ended, capacity_bytes) = (None, false, u64::MAX);
         let state = State { inodes, names, durable_names, unsynced_names, fault, ended, capacity_bytes, random };
         Disk { state: Arc::new(Mutex::new(state)), interlude: None }
+    }
+
+    pub(crate) fn with_interlude(self, interlude: Interlude) -> Disk {
+        Disk { interlude: Some(interlude), ..self }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

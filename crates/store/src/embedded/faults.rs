@@ -18,8 +18,12 @@ fn resources() -> Vec<Resource> {
         let label = String::from_utf8_lossy(bytes.get(..1).unwrap_or_default()).as_ref().into();
         Ok(Meta { labels: vec![("first".into(), label)], ..Meta::default() })
     };
-    let resource =
-        |prefix: &str| Resource { prefix: prefix.into(), extract: Arc::new(extract), field_names: Vec::new() };
+    let resource = |prefix: &str| Resource {
+        prefix: prefix.into(),
+        extract: Arc::new(extract),
+        field_names: Vec::new(),
+        canonical: None,
+    };
     vec![resource("/registry/a/"), resource("/registry/b/")]
 }
 
@@ -241,10 +245,14 @@ fn a_failed_sync_ends_acknowledging_and_says_why() {
             expect: Expect::Any,
         }]
     };
-    store.core.commit_blocking(put(1)).unwrap();
+    let commit = |n: u32| {
+        let (outcome, pending) = store.core.submit(put(n));
+        store.core.wait_blocking(pending).and(outcome)
+    };
+    commit(1).unwrap();
     disk.arm(1, Fault::Sync);
     for n in 2..4 {
-        match store.core.commit_blocking(put(n)) {
+        match commit(n) {
             Err(CommitError::Unavailable(why)) => assert!(why.contains("input/output error"), "{why}"),
             other => panic!("{other:?}"),
         }

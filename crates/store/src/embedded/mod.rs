@@ -177,24 +177,35 @@ pub fn restore(backup: &Path, directory: &Path, revisions_skipped: u64) -> io::R
 }
 
 pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<(Store, LogPlan)> {
-    let resources: BTreeMap<Str, Resource> = resources.into_iter().map(|r| (r.prefix.clone(), r)).collect();
-    let (segment_bytes, log_bytes_max) = (options.segment_bytes, options.log_bytes_max);
-    let at_rest = options.at_rest.as_ref();
-    let recovered = Recovery { files, resources: &resources, segment_bytes, log_bytes_max, at_rest }.run()?;
-    let plan = recovered.log.plan();
-    let (core, log) = core_of(recovered, resources, options);
-    let core = Arc::new(core);
+    let Loaded { core, mut writer, plan } = load(files, resources, options)?;
     let thread = |name: &str| std::thread::Builder::new().name(name.into());
     let mut running = Vec::new();
     running.push(thread("store-log").spawn({
         let core = core.clone();
-        move || write_batches(&core, log)
+        move || write_batches(&core, &mut writer)
     })?);
     if core.options.upkeep {
         let (core, plan) = (core.clone(), plan.clone());
         running.push(thread("store-upkeep").spawn(move || upkeep::run(&core, Some(&plan)))?);
     }
     Ok((Store { core: core.clone(), _threads: Arc::new(Threads::new(core, running)), remote: None }, plan))
+}
+
+/// A store whose threads do not run yet.
+pub(crate) struct Loaded {
+    pub(crate) core: Arc<Core>,
+    pub(crate) writer: Writer,
+    pub(crate) plan: LogPlan,
+}
+
+pub(crate) fn load(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<Loaded> {
+    let resources: BTreeMap<Str, Resource> = resources.into_iter().map(|r| (r.prefix.clone(), r)).collect();
+    let (segment_bytes, log_bytes_max) = (options.segment_bytes, options.log_bytes_max);
+    let at_rest = options.at_rest.as_ref();
+    let recovered = Recovery { files, resources: &resources, segment_bytes, log_bytes_max, at_rest }.run()?;
+    let plan = recovered.log.plan();
+    let (core, log) = core_of(recovered, resources, options);
+    Ok(Loaded { core: Arc::new(core), writer: Writer { log, buffer: Vec::new() }, plan })
 }
 
 /// What was recovered, as the state of a running store.
@@ -230,9 +241,8 @@ fn core_of(recovered: Recovered, resources: BTreeMap<Str, Resource>, options: Op
 const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// The log thread: group commit.
-fn write_batches(core: &Core, log: Log) {
+fn write_batches(core: &Core, writer: &mut Writer) {
     let _guard = FailedByPanic(core);
-    let mut writer = Writer { log, buffer: Vec::new() };
     loop {
         let mut head = core.lock_head();
         while head.batch.is_empty() {
@@ -302,7 +312,7 @@ impl Writer {
     }
 
     /// Says that everything was written. When that fails the next start only knows less of damage.
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let _ = self.log.mark_whole();
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Etcd, own_writes::OwnPut, unsigned};
 use crate::at_rest::{self, Opened};
-use crate::commit::{CommitError, Published};
-use crate::object::{EncodingSlot, Object};
+use crate::commit::CommitError;
+use crate::object::{EncodingSlot, Meta, Object};
 use ::etcd::{KeyValue, Request};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -35,26 +35,31 @@ impl Etcd {
     /// The same with its plain bytes. What this server has just written is not decoded again.
     pub(super) fn object_with(&self, key: Arc<str>, kv: &KeyValue, opened: &Opened, own: Option<&OwnPut>) -> Object {
         let published = self.core.resource(&key);
-        let meta = match (own, &published) {
-            (Some(own), _) => own.meta.clone(),
-            (None, Some(published)) => published.resource.meta_of(&key, &opened.bytes),
-            (None, None) => crate::object::Meta::default(),
+        let (bytes, meta) = match (own, &published) {
+            (Some(own), _) => (own.bytes.clone(), own.meta.clone()),
+            (None, Some(published)) => {
+                let resource = &published.resource;
+                let bytes = resource.canonical_bytes(&opened.bytes).unwrap_or_else(|| copied(&opened.bytes));
+                let meta = resource.meta_of(&key, &bytes);
+                (bytes, meta)
+            }
+            (None, None) => (copied(&opened.bytes), Meta::default()),
         };
         Object {
             key,
             revision: unsigned(kv.mod_revision),
             create_revision: unsigned(kv.create_revision),
-            // Copied: what etcd sent is a part of a larger message.
-            bytes: own.map_or_else(|| Bytes::copy_from_slice(&opened.bytes), |own| own.bytes.clone()),
+            bytes,
             // A lease is etcd's affair.
-            meta: crate::object::Meta { expires_at_seconds: None, ..meta },
-            fingerprint: published.as_deref().map_or(0, fingerprint),
+            meta: Meta { expires_at_seconds: None, ..meta },
+            fingerprint: published.map_or(0, |published| published.fingerprint),
             mark: opened.mark,
             encodings: EncodingSlot::new(&self.encodings()),
         }
     }
 }
 
-fn fingerprint(published: &Published) -> u32 {
-    published.fingerprint
+/// What etcd sent is a part of a larger message, which goes.
+fn copied(bytes: &Bytes) -> Bytes {
+    Bytes::copy_from_slice(bytes)
 }

@@ -35,7 +35,12 @@ fn extract(key: &str, bytes: &[u8]) -> Result<Meta, String> {
 }
 
 fn resource(prefix: &str) -> Resource {
-    Resource { prefix: prefix.into(), extract: Arc::new(extract), field_names: vec!["x".into(), "y".into()] }
+    Resource {
+        prefix: prefix.into(),
+        extract: Arc::new(extract),
+        field_names: vec!["x".into(), "y".into()],
+        canonical: None,
+    }
 }
 
 fn resources() -> Vec<Resource> {

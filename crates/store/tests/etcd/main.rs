@@ -22,7 +22,7 @@ fn extract(key: &str, _: &[u8]) -> Result<Meta, String> {
 }
 
 fn resources() -> Vec<Resource> {
-    vec![Resource { prefix: PODS.into(), extract: Arc::new(extract), field_names: Vec::new() }]
+    vec![Resource { prefix: PODS.into(), extract: Arc::new(extract), field_names: Vec::new(), canonical: None }]
 }
 
 async fn open(options: EtcdOptions) -> Store {

@@ -138,7 +138,8 @@ fn of_type(kind: &str, value: &Value) -> Tree {
                 out.extend(
                     METADATA
                         .iter()
-                        .filter_map(|name| value["metadata"].get(name).map(|v| ((*name).to_string(), raw(v)))),
+                        .filter_map(|name| Some(((*name), value["metadata"].get(name).filter(|v| !v.is_empty())?)))
+                        .map(|(name, v)| (name.to_string(), raw(v))),
                 );
                 continue;
             }
