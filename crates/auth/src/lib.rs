@@ -2,15 +2,22 @@
 //! more than one has, the policy that a cluster starts with, and the node authorizer. No I/O: who watches the objects
 //! tells these indexes.
 
+pub mod abac;
 pub mod bootstrap;
+pub mod condition;
+pub mod configuration;
 pub mod escalation;
+pub mod expression;
 pub mod impersonate;
 pub mod jose;
+pub mod jwt;
 pub mod node;
 pub mod rbac;
-pub mod review;
+mod selection;
 
 use meta::Str;
+
+pub use selection::Selection;
 
 /// A request as authorizers see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,8 +36,8 @@ pub struct Attributes<'a> {
     pub name: &'a str,
     /// Of a request for a path.
     pub path: &'a str,
-    /// The `field=value` requirements of a list's field selector.
-    pub fields: &'a [(Str, Str)],
+    /// Of a request for a collection.
+    pub selection: &'a Selection,
 }
 
 impl Attributes<'_> {

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auth::node::NodeAuthorizer;
 use resource::Descriptor;
-use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
 use serve::connect::{Dialer, KubeletTrust};
 use serve::health::Health;
 use serve::metrics::Metrics;
@@ -16,9 +14,9 @@ use tokio::sync::watch;
 
 use crate::aggregate::Services;
 use crate::authentication;
-use crate::options::{self, Mode, Options};
+use crate::authorization;
+use crate::options::{self, Options};
 use crate::pages::Site;
-use crate::policy::{Followed, NodeMode, RbacMode};
 use crate::trust;
 
 /// A quarter of the time that a request may take, as upstream has it.
@@ -62,12 +60,15 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         stopping: &parts.stopping,
     };
     let authenticators = options.authentication.open(&authentication)?;
+    let authorization =
+        authorization::Parts { store: store.clone(), resources: built_in, stopping: parts.stopping.clone() };
+    let authorizers = options.authorization.open(authorization)?;
     let admission = options.admission.chain()?;
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
         authenticators,
-        authorizers: authorizers(options, &store, built_in),
+        authorizers,
         tokens: Some(keys),
         queue: serve::queue::Queue::new(QUEUE_WAIT),
         store,
@@ -118,19 +119,4 @@ fn etcd_options(etcd: &options::Etcd) -> Result<store::EtcdOptions, String> {
         compaction_interval: etcd.compaction_interval,
         lease_reuse_seconds: etcd.lease_reuse_seconds,
     })
-}
-
-fn authorizers(options: &Options, store: &Store, resources: Arc<Resources>) -> Authorizers {
-    let authorizer = |mode: &Mode| -> Arc<dyn Authorizer> {
-        match mode {
-            Mode::AlwaysAllow => Arc::new(AlwaysAllow),
-            Mode::AlwaysDeny => Arc::new(AlwaysDeny),
-            Mode::Rbac => Arc::new(RbacMode(Arc::new(Followed::new(store.clone(), resources.clone())))),
-            Mode::Node => Arc::new(NodeMode {
-                graph: Followed::new(store.clone(), resources.clone()),
-                rules: NodeAuthorizer::default(),
-            }),
-        }
-    };
-    Authorizers { ordered: options.authorization_modes.iter().map(authorizer).collect(), ..Authorizers::default() }
 }

@@ -5,6 +5,7 @@ pub mod aggregate;
 pub mod assemble;
 mod auditing;
 pub mod authentication;
+pub mod authorization;
 pub mod bench;
 pub mod boot;
 pub mod data_dir;

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::admission_plugins::AdmissionPlugins;
 use crate::auditing::Auditing;
 use crate::authentication::Authentication;
+use crate::authorization::Authorization;
 use crate::data_dir::DataDir;
 use crate::flags::{Given, Program};
 use crate::sealing::Sealing;
@@ -26,8 +27,7 @@ pub struct Options {
     pub advertise_address: Option<IpAddr>,
     pub tls: Tls,
     pub authentication: Authentication,
-    /// In order.
-    pub authorization_modes: Vec<Mode>,
+    pub authorization: Authorization,
     pub admission: AdmissionPlugins,
     pub auditing: Auditing,
     pub sealing: Sealing,
@@ -77,14 +77,6 @@ pub struct Aggregation {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Mode {
-    AlwaysAllow,
-    AlwaysDeny,
-    Rbac,
-    Node,
-}
-
 impl Options {
     /// The error is one line for the person who wrote the command.
     pub fn resolve(given: &Given) -> Result<Options, String> {
@@ -103,11 +95,7 @@ impl Options {
             advertise_address: advertise_address(given, bind)?,
             tls: Tls::resolve(given)?,
             authentication: Authentication::resolve(given)?,
-            authorization_modes: given
-                .list("authorization-mode")
-                .iter()
-                .map(|mode| Mode::parse(mode))
-                .collect::<Result<_, _>>()?,
+            authorization: Authorization::resolve(given)?,
             admission: AdmissionPlugins::resolve(given)?,
             auditing: Auditing::resolve(given)?,
             sealing: Sealing::resolve(given)?,
@@ -170,18 +158,6 @@ impl Aggregation {
             to_endpoints: given.switch("enable-aggregator-routing")?,
             identity: pair(given, "proxy-client-cert-file", "proxy-client-key-file")?,
         })
-    }
-}
-
-impl Mode {
-    fn parse(name: &str) -> Result<Mode, String> {
-        match name {
-            "AlwaysAllow" => Ok(Mode::AlwaysAllow),
-            "AlwaysDeny" => Ok(Mode::AlwaysDeny),
-            "RBAC" => Ok(Mode::Rbac),
-            "Node" => Ok(Mode::Node),
-            other => Err(format!("--authorization-mode: {other:?} is not supported")),
-        }
     }
 }
 
@@ -281,7 +257,7 @@ mod tests {
     fn defaults() {
         let options = resolve("").expect("the defaults");
         assert_eq!(options.secure.to_string(), "127.0.0.1:6443");
-        assert_eq!(options.authorization_modes, [Mode::Node, Mode::Rbac]);
+        assert_eq!(options.authorization.modes, ["Node", "RBAC"]);
         assert_eq!(options.event_ttl, Duration::from_secs(3600));
         assert_eq!(options.node_ports, (30000, 32767));
         assert!(options.tls.http2 && options.authentication.anonymous);
@@ -306,6 +282,12 @@ mod tests {
             "--tls-cert-file=/x",
             "--tls-min-version=1.3",
             "--authorization-mode=Webhook",
+            "--authorization-mode=ABAC",
+            "--authorization-mode=Magic",
+            "--authorization-mode=RBAC,RBAC",
+            "--authorization-policy-file=/x",
+            "--authorization-webhook-config-file=/x",
+            "--authorization-config=/x --authorization-mode=RBAC",
             "--service-cluster-ip-range=10.0.0.0",
             "--service-cluster-ip-range=10.0.0.0/16,10.1.0.0/16",
             "--service-node-port-range=9-5",

@@ -1,8 +1,9 @@
-//! Authorizers that look at objects: RBAC and the node authorizer, over indexes that follow the store.
+//! The authorizers that decide by themselves: RBAC and the node authorizer, over indexes that follow the store, and ABAC.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use auth::abac::Policy;
 use auth::escalation;
 use auth::node::{Graph, NodeAuthorizer};
 use auth::rbac::Rbac;
@@ -138,6 +139,19 @@ impl Authorizer for RbacMode {
     }
 }
 
+/// `--authorization-mode=ABAC`
+pub struct AbacMode(pub Policy);
+
+impl Authorizer for AbacMode {
+    fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Answer<'a, Decision> {
+        Answer::Now(decision(self.0.authorize(&question(attributes))))
+    }
+
+    fn rules(&self, user: &User, namespace: &str) -> Option<Value> {
+        Some(self.0.review(&user.name, &user.groups, namespace))
+    }
+}
+
 /// `--authorization-mode=Node`
 pub struct NodeMode {
     pub graph: Followed<Graph>,
@@ -171,7 +185,7 @@ fn question<'a>(attributes: &'a Attributes<'a>) -> auth::Attributes<'a> {
         namespace: target.namespace,
         name: target.name,
         path: attributes.path,
-        fields: attributes.fields,
+        selection: attributes.selection,
     }
 }
 

@@ -21,7 +21,10 @@ impl Backoff {
 }
 
 /// Tries until it succeeds, fails for good, or has been tried often enough; the last failure is the answer.
-pub async fn retry<T>(backoff: Backoff, mut attempt: impl AsyncFnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+pub async fn retry<T, F>(backoff: Backoff, mut attempt: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
     let mut wait = backoff.first;
     for _ in 1..backoff.tries_max {
         match attempt().await {

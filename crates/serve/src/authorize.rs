@@ -1,13 +1,19 @@
 //! May the sender do this: the union of authorizers and upstream's 403
 //! (k8s.io/apiserver/pkg/authorization/union, pkg/endpoints/handlers/responsewriters/errors.go).
 
+mod webhook;
+
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use auth::Selection;
 use meta::field::quote;
-use meta::{Status, Str, Value, value};
+use meta::{Reason, Status, Value, value};
 use resource::User;
 
 use crate::audit::Trail;
+pub use webhook::{FailurePolicy, Webhook};
+
 use crate::authenticate::{Answer, Authenticated, GROUP_MASTERS};
 
 /// What is asked, as authorizers see it.
@@ -19,8 +25,8 @@ pub struct Attributes<'a> {
     pub path: &'a str,
     /// `None`: the path names no resource.
     pub resource: Option<Target<'a>>,
-    /// The `field=value` requirements of a list's field selector.
-    pub fields: &'a [(Str, Str)],
+    /// Of a request for a collection.
+    pub selection: &'a Selection,
 }
 
 /// The resource part of [`Attributes`]. Absent parts are "".
@@ -40,6 +46,11 @@ pub enum Decision {
     Allow(String),
     Deny(String),
     NoOpinion(String),
+    /// It could not be decided. Unless it denies, others are asked.
+    Error {
+        denies: bool,
+        error: String,
+    },
 }
 
 /// One mode of `--authorization-mode`.
@@ -75,9 +86,10 @@ pub struct Authorized {
 }
 
 /// The modes in their configured order.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Authorizers {
-    pub ordered: Vec<Arc<dyn Authorizer>>,
+    /// They may be exchanged while requests are decided.
+    pub ordered: Arc<ArcSwap<Vec<Arc<dyn Authorizer>>>>,
     /// Of impersonation.
     pub last_modes: Arc<crate::impersonate::LastModes>,
 }
@@ -85,7 +97,11 @@ pub struct Authorizers {
 impl Authorizers {
     /// Everything is allowed; for tests and `--authorization-mode=AlwaysAllow`.
     pub fn always_allow() -> Authorizers {
-        Authorizers { ordered: vec![Arc::new(AlwaysAllow)], ..Authorizers::default() }
+        Authorizers::new(vec![Arc::new(AlwaysAllow)])
+    }
+
+    pub fn new(ordered: Vec<Arc<dyn Authorizer>>) -> Authorizers {
+        Authorizers { ordered: Arc::new(ArcSwap::from_pointee(ordered)), ..Authorizers::default() }
     }
 
     /// The first that allows or denies decides; the reasons of those without an opinion are joined.
@@ -93,8 +109,8 @@ impl Authorizers {
         if attributes.user.groups.iter().any(|group| group == GROUP_MASTERS) {
             return Decision::Allow(String::new());
         }
-        let mut reasons = vec![];
-        for authorizer in &self.ordered {
+        let (mut reasons, mut errors) = (vec![], vec![]);
+        for authorizer in self.ordered.load().iter() {
             match authorizer.authorize(attributes).wait().await {
                 Decision::NoOpinion(reason) if reason.is_empty() => {}
                 Decision::NoOpinion(reason) => reasons.push(reason),
@@ -102,10 +118,15 @@ impl Authorizers {
                     reasons.push(reason);
                     return Decision::Deny(reasons.join("\n"));
                 }
-                allow => return allow,
+                Decision::Error { denies: false, error } => errors.push(error),
+                decided => return decided,
             }
         }
-        Decision::NoOpinion(reasons.join("\n"))
+        match errors.as_slice() {
+            [] => Decision::NoOpinion(reasons.join("\n")),
+            [one] => Decision::Error { denies: false, error: one.clone() },
+            all => Decision::Error { denies: false, error: format!("[{}]", all.join(", ")) },
+        }
     }
 
     /// [`Authorizers::decide`] for those who cannot wait: authorizers that have to ask another server have no opinion.
@@ -113,11 +134,11 @@ impl Authorizers {
         if attributes.user.groups.iter().any(|group| group == GROUP_MASTERS) {
             return true;
         }
-        for authorizer in &self.ordered {
+        for authorizer in self.ordered.load().iter() {
             match authorizer.authorize(attributes) {
                 Answer::Now(Decision::Allow(_)) => return true,
-                Answer::Now(Decision::Deny(_)) => return false,
-                Answer::Now(Decision::NoOpinion(_)) | Answer::Later(_) => {}
+                Answer::Now(Decision::Deny(_) | Decision::Error { denies: true, .. }) => return false,
+                Answer::Now(Decision::NoOpinion(_) | Decision::Error { .. }) | Answer::Later(_) => {}
             }
         }
         false
@@ -126,7 +147,7 @@ impl Authorizers {
     /// 403 for a write that gives rights away that its sender does not have.
     pub fn check_grant(&self, write: &auth::escalation::Write) -> Result<(), Status> {
         let mut refused = Ok(());
-        for authorizer in &self.ordered {
+        for authorizer in self.ordered.load().iter() {
             match authorizer.judge_grant(write) {
                 Grant::Free => return Ok(()),
                 Grant::Refused(status) => refused = refused.and(Err(status)),
@@ -140,7 +161,7 @@ impl Authorizers {
     pub fn rules(&self, user: &User, namespace: &str) -> Value {
         let mut all = value!({"resourceRules": [], "nonResourceRules": [], "incomplete": false});
         let mut errors: Vec<String> = vec![];
-        for mut rules in self.ordered.iter().filter_map(|authorizer| authorizer.rules(user, namespace)) {
+        for mut rules in self.ordered.load().iter().filter_map(|authorizer| authorizer.rules(user, namespace)) {
             for key in ["resourceRules", "nonResourceRules"] {
                 all.entry(key).array_mut().append(rules.entry(key).array_mut());
             }
@@ -155,7 +176,7 @@ impl Authorizers {
         all
     }
 
-    /// 403 unless some authorizer allows it. The decision is recorded.
+    /// 403 unless some authorizer allows it, 500 when that cannot be decided. The decision is recorded.
     pub async fn authorize(
         &self,
         authenticated: Authenticated,
@@ -166,14 +187,22 @@ impl Authorizers {
         let (verdict, why) = match &decision {
             Decision::Allow(why) => ("allow", why),
             Decision::Deny(why) | Decision::NoOpinion(why) => ("forbid", why),
+            Decision::Error { error, .. } => ("forbid", error),
         };
         trail.annotate("authorization.k8s.io/decision", || verdict.to_owned());
         trail.annotate("authorization.k8s.io/reason", || why.clone());
         match decision {
             Decision::Allow(_) => Ok(Authorized { authenticated, _private: () }),
             Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(forbidden(attributes, &reason)),
+            Decision::Error { error, .. } => Err(undecided(attributes, &error)),
         }
     }
+}
+
+/// The 500 of a request that could not be decided about. (Upstream's is no Status but the bare text.)
+fn undecided(attributes: &Attributes<'_>, error: &str) -> Status {
+    let text = format!("Internal Server Error: {}: {error}", quote(attributes.path));
+    Status::failure(500, Reason::InternalError, text)
 }
 
 /// `--authorization-mode=AlwaysAllow`
@@ -259,7 +288,8 @@ mod tests {
             (None, "get", "forbidden: User \"system:anonymous\" cannot get path \"/&lt;nope&gt;\""),
         ];
         for (resource, verb, text) in cases {
-            let attributes = Attributes { user: &anonymous, verb, path: "/<nope>", resource, fields: &[] };
+            let attributes =
+                Attributes { user: &anonymous, verb, path: "/<nope>", resource, selection: Default::default() };
             let status = forbidden(&attributes, "");
             assert_eq!((status.code, status.message.as_str()), (403, text));
         }
@@ -274,8 +304,8 @@ mod tests {
 
     async fn decide(ordered: Vec<Decision>, user: &User) -> Decision {
         let ordered = ordered.into_iter().map(|decision| Arc::new(Fixed(decision)) as Arc<dyn Authorizer>).collect();
-        let attributes = Attributes { user, verb: "get", path: "/", resource: None, fields: &[] };
-        Authorizers { ordered, ..Authorizers::default() }.decide(&attributes).await
+        let attributes = Attributes { user, verb: "get", path: "/", resource: None, selection: Default::default() };
+        Authorizers::new(ordered).decide(&attributes).await
     }
 
     #[tokio::test]

@@ -483,7 +483,7 @@ fn attributes<'a>(user: &'a User, info: &'a PathInfo) -> Attributes<'a> {
         name: &info.name,
     };
     let resource = info.is_resource.then_some(target);
-    Attributes { user, verb: info.verb, path: &info.path, resource, fields: &info.fields }
+    Attributes { user, verb: info.verb, path: &info.path, resource, selection: &info.selection }
 }
 
 /// The client's, cut to a bound, or a new one.

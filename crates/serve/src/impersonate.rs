@@ -96,13 +96,14 @@ async fn check(authorizers: &Authorizers, question: &Question, sender: &User, re
             (verb.as_str(), Some(Target { group, version: "v1", resource, name, ..Target::default() }), Some(why))
         }
     };
-    let attributes = Attributes { user: sender, verb, path: request.path, resource, fields: &[] };
+    let attributes = Attributes { user: sender, verb, path: request.path, resource, selection: Default::default() };
     if let Some(why) = refused {
         return Err(forbidden(&attributes, why));
     }
     match authorizers.decide(&attributes).await {
         Decision::Allow(_) => Ok(()),
         Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(forbidden(&attributes, &reason)),
+        Decision::Error { error, .. } => Err(forbidden(&attributes, &error)),
     }
 }
 

@@ -25,7 +25,7 @@ impl Cluster for Judge<'_> {
                 namespace: question.namespace,
                 name: question.name,
             }),
-            fields: &[],
+            selection: Default::default(),
         })
     }
 

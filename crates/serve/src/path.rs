@@ -1,9 +1,9 @@
 //! What a request is about, from its method, path and query alone (k8s.io/apiserver/pkg/endpoints/request/requestinfo.go).
 
 use crate::query::Query;
+use auth::Selection;
 use http::Method;
 use meta::Str;
-use meta::selector::FieldSelector;
 
 /// What the path names. Parts that are absent are "".
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,8 +25,8 @@ pub struct PathInfo {
     pub is_named: bool,
     /// What follows the subresource: a proxied path, with its slashes at both ends; "" when nothing follows.
     pub rest: String,
-    /// What a field selector of a collection demands to be equal, for authorizers.
-    pub fields: Vec<(Str, Str)>,
+    /// Which objects of a collection, for authorizers.
+    pub selection: Selection,
     /// The verb came from a deprecated `/watch/` path.
     pub watch_path: bool,
     /// A deprecated `/proxy/` path.
@@ -98,12 +98,11 @@ impl PathInfo {
             self.verb = "deletecollection";
         }
         if matches!(self.verb, "list" | "watch" | "deletecollection") && self.name.is_empty() {
-            let selector = FieldSelector::parse(query.text("fieldSelector")).unwrap_or_default();
-            if let Some(name) = selector.exact("metadata.name").filter(|n| meta::name::path_segment(n).is_empty()) {
-                self.name = name.clone();
+            self.selection = Selection::parse(query.text("fieldSelector"), query.text("labelSelector"));
+            let named = self.selection.fields.iter().find(|term| term.equal && term.field == "metadata.name");
+            if let Some(term) = named.filter(|term| meta::name::path_segment(&term.value).is_empty()) {
+                self.name = term.value.clone();
             }
-            let equal = selector.terms.into_iter().filter(|term| term.equal);
-            self.fields = equal.map(|term| (term.field, term.value)).collect();
         }
     }
 }

@@ -82,7 +82,7 @@ async fn access(server: &Server, write: &Write, whose: Whose, object: &Value) ->
     let spec = &object["spec"];
     let user = if whose == Whose::Sender { User::clone(&write.user) } else { named_user(spec) };
     let resource = &spec["resourceAttributes"];
-    let (fields, mut errors) = auth::review::selected_fields(resource);
+    let (selection, mut errors) = auth::Selection::of_review(resource);
     let text = |key: &str| resource[key].str();
     let target = Target {
         group: text("group"),
@@ -99,12 +99,16 @@ async fn access(server: &Server, write: &Write, whose: Whose, object: &Value) ->
         verb: asked["verb"].str(),
         path: paths["path"].str(),
         resource: paths.is_null().then_some(target),
-        fields: &fields,
+        selection: &selection,
     };
     let (allowed, denied, reason) = match server.authorizers.decide(&attributes).await {
         Decision::Allow(reason) => (true, false, reason),
         Decision::Deny(reason) => (false, true, reason),
         Decision::NoOpinion(reason) => (false, false, reason),
+        Decision::Error { denies, error } => {
+            errors.push(error);
+            (false, denies, String::new())
+        }
     };
     let mut status = value!({"allowed": allowed});
     if denied {

@@ -153,7 +153,7 @@ impl Ask<'_> {
     }
 
     fn selects(&self, field: &str) -> bool {
-        self.request.fields.iter().any(|(name, value)| name == field && value == self.node)
+        self.request.selection.demands(field, self.node)
     }
 
     fn slice(&self) -> Decision {
@@ -238,13 +238,13 @@ mod tests {
         assert!(ask("list", "", "services", "", "", "").is_allowed());
         assert!(ask("get", "coordination.k8s.io", "leases", "", "kube-node-lease", "n1").is_allowed());
         let groups = [Str::from(NODES_GROUP)];
-        let fields = [(Str::from("spec.nodeName"), Str::from("n1"))];
+        let selection = crate::Selection::parse("spec.nodeName=n1", "");
         let list = Attributes {
             user: "system:node:n1",
             groups: &groups,
             verb: "list",
             resource: "pods",
-            fields: &fields,
+            selection: &selection,
             ..Attributes::default()
         };
         assert!(decide(list).is_allowed());

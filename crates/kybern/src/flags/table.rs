@@ -184,9 +184,33 @@ const FLAGS: &[Flag] = &[
             List,
             "Node,RBAC",
             AUTHORIZATION,
-            "Who decides what is allowed, in order: AlwaysAllow, AlwaysDeny, RBAC, Node",
+            "Who decides what is allowed, in order: AlwaysAllow, AlwaysDeny, ABAC, Webhook, RBAC, Node",
         ),
         "AlwaysAllow",
+    ),
+    flag("authorization-config", Value, "", AUTHORIZATION, "Who decides, as an AuthorizationConfiguration; may change"),
+    flag("authorization-policy-file", Value, "", AUTHORIZATION, "Policy of the mode ABAC"),
+    flag(
+        "authorization-webhook-config-file",
+        Value,
+        "",
+        AUTHORIZATION,
+        "Server of the mode Webhook, as a kubeconfig file",
+    ),
+    flag("authorization-webhook-version", Value, "v1beta1", AUTHORIZATION, "Version of its SubjectAccessReviews"),
+    flag(
+        "authorization-webhook-cache-authorized-ttl",
+        Value,
+        "5m0s",
+        AUTHORIZATION,
+        "How long it is remembered that the webhook allowed something",
+    ),
+    flag(
+        "authorization-webhook-cache-unauthorized-ttl",
+        Value,
+        "30s",
+        AUTHORIZATION,
+        "How long it is remembered that the webhook did not",
     ),
     flag("enable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins beside those that are on by default"),
     flag("disable-admission-plugins", List, "", AUTHORIZATION, "Admission plugins to turn off"),
@@ -237,9 +261,6 @@ pub const UNUSED_VALUES: &[&str] = &[
     "authentication-token-webhook-cache-ttl",
     "authentication-token-webhook-config-file",
     "authentication-token-webhook-version",
-    "authorization-webhook-cache-authorized-ttl",
-    "authorization-webhook-cache-unauthorized-ttl",
-    "authorization-webhook-version",
     "cert-dir",
     "coordinated-leadership-lease-duration",
     "coordinated-leadership-renew-deadline",
@@ -308,10 +329,4 @@ pub const UNUSED_VALUES: &[&str] = &[
 
 /// Flags of kube-apiserver that promise protection which kybern does not give, or name data that it would not see. To
 /// accept them would be a lie.
-pub const REFUSED: &[&str] = &[
-    "authentication-config",
-    "authorization-config",
-    "authorization-policy-file",
-    "authorization-webhook-config-file",
-    "etcd-servers-overrides",
-];
+pub const REFUSED: &[&str] = &["authentication-config", "etcd-servers-overrides"];

@@ -1,5 +1,8 @@
 //! Requests to a server inside the test, and what comes back.
 
+// Each file of tests uses its own part.
+#![allow(dead_code)]
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
