@@ -1,6 +1,6 @@
 //! What an expression may refer to, and what it becomes: environments and programs.
 
-use crate::ast::Expr;
+use crate::ast::{Expr, Kind, Literal};
 use crate::check::{self, Checked};
 use crate::declare::Function;
 use crate::estimate::{self, Estimate, Sizes};
@@ -130,6 +130,23 @@ impl Program {
             if let check::Meaning::Variable(name) = self.checked.meaning(expr) {
                 found |= &**name == variable;
             }
+        });
+        found
+    }
+
+    /// Whether the expression looks at this field of this variable: `variable.field`, `variable.?field`, `has(variable.field)`.
+    pub fn selects(&self, variable: &str, field: &str) -> bool {
+        let is_variable = |expr: &Expr| matches!(&expr.kind, Kind::Ident(name) if **name == *variable);
+        let is_field = |expr: &Expr| matches!(&expr.kind, Kind::Literal(Literal::String(text)) if **text == *field);
+        let mut found = false;
+        self.each(&mut |expr| {
+            found |= match &expr.kind {
+                Kind::Select(select) => is_variable(&select.operand) && *select.field == *field,
+                Kind::Call(call) if &*call.function == "_?._" => {
+                    matches!(&call.args[..], [operand, name] if is_variable(operand) && is_field(name))
+                }
+                _ => false,
+            };
         });
         found
     }

@@ -9,6 +9,11 @@ use meta::{Value, name};
 const BOTH: &str = "claim and expression can't both be set";
 
 /// `None`, and an error, for what does not compile.
+fn compile_rule(text: &str, scope: Scope, path: &Path, errs: &mut ErrorList) -> Option<Expression> {
+    Expression::compile_rule(text, scope).map_err(|why| errs.invalid(path, text, &why)).ok()
+}
+
+/// As [`compile_rule`], for one whose value may be anything.
 fn compile(text: &str, scope: Scope, path: &Path, errs: &mut ErrorList) -> Option<Expression> {
     Expression::compile(text, scope).map_err(|why| errs.invalid(path, text, &why)).ok()
 }
@@ -41,7 +46,7 @@ pub fn claim_rules(items: &Value, path: &Path, errs: &mut ErrorList) -> Vec<Clai
                     continue;
                 }
                 texts.push(expression);
-                let compiled = compile(expression, Scope::Claims, &path.child("expression"), errs);
+                let compiled = compile_rule(expression, Scope::Claims, &path.child("expression"), errs);
                 let message = text("message").to_owned();
                 rules.extend(compiled.map(|expression| ClaimRule::Holds { expression, message }));
             }
@@ -63,7 +68,7 @@ pub fn user_rules(items: &Value, path: &Path, errs: &mut ErrorList) -> Vec<UserR
         } else {
             texts.push(text);
             let message = item["message"].str().to_owned();
-            let compiled = compile(text, Scope::User, &at, errs);
+            let compiled = compile_rule(text, Scope::User, &at, errs);
             rules.extend(compiled.map(|expression| UserRule { expression, message }));
         }
     }
