@@ -26,6 +26,8 @@ where
 {
     let next = Arc::new(AtomicUsize::new(0));
     let bar = Bar::start(name, count, next.clone());
+    watched.forget_peak();
+    let before = watched.memory();
     let (cpu_before, begun) = (watched.cpu(), Instant::now());
     let tasks: Vec<_> = (0..workers.min(count))
         .map(|worker| {
@@ -62,6 +64,7 @@ where
         first_error = first_error.or(taken.first_error);
     }
     row.elapsed = begun.elapsed();
+    row.memory = before.zip(watched.memory());
     row.cpu = watched.cpu().zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
     drop(bar);
     row.calls = row.latencies.len() as u64;

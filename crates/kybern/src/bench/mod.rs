@@ -19,6 +19,8 @@ use target::{Access, Target};
 #[derive(Clone, Debug)]
 pub struct Amounts {
     pub pods: usize,
+    /// Small config maps; 0 for none.
+    pub objects: usize,
     pub workers: usize,
     pub connections: usize,
     pub watchers: usize,
@@ -55,6 +57,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("kubeconfig", "", "kubeconfig with certificates or a token in it"),
     ("pid", "", "processes of the server, joined by commas, whose CPU and memory are read"),
     ("pods", "5000", "how many pods are created"),
+    ("objects", "0", "how many small config maps are created after all else, for a label selector that finds 10"),
     ("workers", "32", "calls at a time"),
     ("connections", "4", "HTTP/2 connections"),
     ("watchers", "500", "watches that are told of each change"),
@@ -78,6 +81,7 @@ async fn run(matches: &ArgMatches) -> Result<(), String> {
     let number = |name: &str| text(name).parse::<usize>().map_err(|why| format!("--{name}: {why}"));
     let amounts = Amounts {
         pods: number("pods")?.max(1),
+        objects: number("objects")?,
         workers: number("workers")?.max(1),
         connections: number("connections")?.max(1),
         watchers: number("watchers")?,
@@ -111,8 +115,10 @@ async fn run_works(works: &mut works::Works<'_>, access: &Access, child: Option<
     works.prepare().await?;
     works.note_memory("idle");
     works.run_all(access).await?;
+    let is_own = child.is_some();
     if let Some(child) = child {
         child.restart().await?;
+        works.report.forget_peak();
         works.report.add(child.started("restart to ready, with all objects"));
         works.watched = Watched::of(vec![child.pid()]);
         works.target = Target::connect(&child.access()?, works.amounts.connections).await?;
@@ -120,7 +126,8 @@ async fn run_works(works: &mut works::Works<'_>, access: &Access, child: Option<
     }
     works.delete_pods().await?;
     works.note_memory("at the end");
-    works.clean_up().await
+    // A server of our own goes away with all that it has.
+    if is_own { Ok(()) } else { works.clean_up().await }
 }
 
 fn access(server: &str, token: &str, kubeconfig: &str) -> Result<Access, String> {

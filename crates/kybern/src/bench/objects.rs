@@ -2,13 +2,29 @@
 
 /// Everything happens in this namespace.
 pub const NAMESPACE: &str = "kybern-bench";
-/// Pods with one value of the label `group`.
-pub const GROUP_SIZE: usize = 100;
+/// Pods of one replica set.
+const REPLICAS: usize = 100;
+/// Values of the label `group`: each selects every fiftieth pod.
+pub const GROUPS: usize = 50;
+/// Config maps with one value of the label `tenth`.
+pub const RARE_SIZE: usize = 10;
 /// Pods on one node.
 pub const PODS_PER_NODE: usize = 5;
 
 pub fn pod_name(n: usize) -> String {
-    format!("web-{:05}-{n:06}", n / GROUP_SIZE)
+    format!("web-{:05}-{n:06}", n / REPLICAS)
+}
+
+pub fn config_maps_path() -> String {
+    format!("/api/v1/namespaces/{NAMESPACE}/configmaps")
+}
+
+/// A small object; ten have one value of its label.
+pub fn config_map(n: usize) -> String {
+    let tenth = n / RARE_SIZE;
+    format!(
+        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"small-{n:07}","labels":{{"tenth":"t-{tenth}","kind":"small"}}}},"data":{{"key":"value-{n}"}}}}"#
+    )
 }
 
 pub fn pods_path() -> String {
@@ -27,7 +43,7 @@ pub fn service_account() -> &'static str {
 /// A pod of two containers as the controller of a replica set makes it. With the status of [`status_patch`] and with its managed
 /// fields it is 7.5 KB of JSON and 5.2 KB of protobuf.
 pub fn pod(n: usize) -> String {
-    let (group, node) = (n / GROUP_SIZE, n / PODS_PER_NODE);
+    let (set, group, node) = (n / REPLICAS, n % GROUPS, n / PODS_PER_NODE);
     let name = pod_name(n);
     let containers = [app(), sidecar()].join(",");
     let tolerations = ["not-ready", "unreachable"].map(|condition| {
@@ -35,7 +51,7 @@ pub fn pod(n: usize) -> String {
     });
     let tolerations = tolerations.join(",");
     format!(
-        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","generateName":"web-{group:05}-","labels":{{"app":"web","group":"g-{group}","pod-template-hash":"6d4b75cb6d"}},"annotations":{{"checksum/config":"2f1d1d5c9f8f1e0f5c8d5b2a7c6e4f3a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e"}},"ownerReferences":[{{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-{group:05}","uid":"0b6e7a0e-3f66-4d5a-9a8a-1d2f3c4b5a69","controller":true,"blockOwnerDeletion":true}}]}},"spec":{{"nodeName":"node-{node:05}","automountServiceAccountToken":false,"terminationGracePeriodSeconds":0,"containers":[{containers}],"volumes":[{{"name":"config","configMap":{{"name":"web-config"}}}}],"tolerations":[{tolerations}]}}}}"#
+        r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}","generateName":"web-{set:05}-","labels":{{"app":"web","group":"g-{group}","pod-template-hash":"6d4b75cb6d"}},"annotations":{{"checksum/config":"2f1d1d5c9f8f1e0f5c8d5b2a7c6e4f3a9b8c7d6e5f4a3b2c1d0e9f8a7b6c5d4e"}},"ownerReferences":[{{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"web-{set:05}","uid":"0b6e7a0e-3f66-4d5a-9a8a-1d2f3c4b5a69","controller":true,"blockOwnerDeletion":true}}]}},"spec":{{"nodeName":"node-{node:05}","automountServiceAccountToken":false,"terminationGracePeriodSeconds":0,"containers":[{containers}],"volumes":[{{"name":"config","configMap":{{"name":"web-config"}}}}],"tolerations":[{tolerations}]}}}}"#
     )
 }
 

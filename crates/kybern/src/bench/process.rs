@@ -31,6 +31,13 @@ impl Watched {
         ticks.filter(|_| !self.pids.is_empty()).map(|ticks| Duration::from_micros(ticks * 1_000_000 / per_second))
     }
 
+    /// Begins to look for the peak anew, where that is allowed: elsewhere it is the peak so far.
+    pub fn forget_peak(&self) {
+        for pid in &self.pids {
+            let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+        }
+    }
+
     pub fn memory(&self) -> Option<Memory> {
         let mut sum = Memory::default();
         for pid in &self.pids {

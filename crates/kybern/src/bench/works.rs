@@ -14,6 +14,8 @@ use tokio::sync::Semaphore;
 
 const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
+const PARTIAL: &str = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
+const PARTIAL_PROTOBUF: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const MERGE: &str = "application/merge-patch+json";
 const APPLY: &str = "application/apply-patch+yaml";
@@ -52,8 +54,17 @@ impl Works<'_> {
 
     pub fn note_memory(&mut self, when: &str) {
         if let Some(memory) = self.watched.memory() {
-            self.report.add_memory(when, memory.now_kib, memory.peak_kib);
+            self.report.add_memory(when, memory);
         }
+    }
+
+    /// What one byte of the pods' encoding costs in memory, everything else in the process included.
+    async fn note_stored(&mut self) -> Result<(), String> {
+        let stored = self.target.count(0, Call::get(pods_path()).accepting(PROTOBUF)).await?;
+        if let Some(memory) = self.watched.memory() {
+            self.report.set_stored(memory, stored);
+        }
+        Ok(())
     }
 
     pub async fn run_all(&mut self, access: &Access) -> Result<(), String> {
@@ -79,6 +90,8 @@ impl Works<'_> {
         };
         self.measure("server-side apply of a deployment", calls.min(5000), apply).await?;
         self.note_memory("after the run");
+        self.note_stored().await?;
+        self.select_rare().await?;
         Ok(())
     }
 
@@ -160,16 +173,55 @@ impl Works<'_> {
             let call = move |_| Call::get(path.clone()).accepting(accept);
             self.measure_with(&format!("list {pods} pods, {name}"), 1, LISTS, call).await?;
         }
+        for (name, accept) in [("JSON", PARTIAL), ("protobuf", PARTIAL_PROTOBUF)] {
+            let path = all.clone();
+            let call = move |_| Call::get(path.clone()).accepting(accept);
+            self.measure_with(&format!("list {pods} pods, metadata, {name}"), 1, LISTS, call).await?;
+        }
+        // Those above are consistent: as new as all that was acknowledged before them.
         let path = format!("{all}?resourceVersion=0");
         self.measure_with(&format!("list {pods} pods, JSON, any version"), 1, LISTS, move |_| Call::get(path.clone()))
             .await?;
+        self.list_exact().await?;
         self.pages().await?;
-        let (path, groups) = (all.clone(), pods.div_ceil(objects::GROUP_SIZE));
-        let call = move |n: usize| Call::get(format!("{path}?labelSelector=group%3Dg-{}", n % groups));
-        self.measure(&format!("label selector, {} of {pods}", objects::GROUP_SIZE.min(pods)), 500, call).await?;
+        let path = all.clone();
+        let call = move |n: usize| Call::get(format!("{path}?labelSelector=group%3Dg-{}", n % objects::GROUPS));
+        self.measure(&format!("label selector, {} of {pods}", pods.div_ceil(objects::GROUPS)), 500, call).await?;
         let nodes = pods.div_ceil(objects::PODS_PER_NODE);
         let call = move |n: usize| Call::get(format!("{all}?fieldSelector=spec.nodeName%3Dnode-{:05}", n % nodes));
         self.measure(&format!("spec.nodeName selector, {} of {pods}", objects::PODS_PER_NODE), 5000, call).await
+    }
+
+    /// The list as it was before the last changes of pods.
+    async fn list_exact(&mut self) -> Result<(), String> {
+        let name = format!("list {} pods, JSON, an exact revision", self.amounts.pods);
+        if !self.wants(&name) {
+            return Ok(());
+        }
+        let revision = revision_of(&self.target.fetch(0, Call::get(format!("{}?limit=1", pods_path()))).await?)?;
+        for n in 0..100 {
+            let path = format!("{}/{}", pods_path(), pod_name(n % self.amounts.pods));
+            self.target.count(n, Call::send(Method::PATCH, path, objects::annotation_patch(n)).typed(MERGE)).await?;
+        }
+        let path = format!("{}?resourceVersion={revision}&resourceVersionMatch=Exact", pods_path());
+        self.measure_with(&name, 1, LISTS, move |_| Call::get(path.clone())).await
+    }
+
+    /// Ten of very many.
+    async fn select_rare(&mut self) -> Result<(), String> {
+        let objects = self.amounts.objects;
+        if objects == 0 {
+            return Ok(());
+        }
+        let path = objects::config_maps_path();
+        let create = move |n: usize| Call::send(Method::POST, path.clone(), objects::config_map(n));
+        self.measure("create config map", objects, create).await?;
+        let (path, values) = (objects::config_maps_path(), objects.div_ceil(objects::RARE_SIZE));
+        let call = move |n: usize| Call::get(format!("{path}?labelSelector=tenth%3Dt-{}", n * 7919 % values));
+        let name = format!("label selector, {} of {objects} config maps", objects::RARE_SIZE);
+        self.measure_with(&name, 1, 2000, call).await?;
+        self.note_memory("with all config maps");
+        Ok(())
     }
 
     /// Walks through all pods in pages of 500; each page is a call.
@@ -229,6 +281,8 @@ impl Works<'_> {
                 done.add_permits(1);
             }));
         }
+        self.watched.forget_peak();
+        let before = self.watched.memory();
         let (cpu_before, begun) = (self.watched.cpu(), Instant::now());
         for n in 0..changes {
             let path = format!("{}/{}", pods_path(), pod_name(n % self.amounts.pods));
@@ -246,7 +300,8 @@ impl Works<'_> {
             eprintln!("{name}: {calls} of {wanted} events arrived");
         }
         let (bytes, errors) = (bytes.load(Ordering::Relaxed), wanted.saturating_sub(calls));
-        self.report.add(Row { name, calls, errors, elapsed, latencies: Vec::new(), cpu, bytes });
+        let memory = before.zip(self.watched.memory());
+        self.report.add(Row { name, calls, errors, elapsed, latencies: Vec::new(), cpu, bytes, memory });
         Ok(())
     }
 
@@ -257,6 +312,9 @@ impl Works<'_> {
 
     /// Takes away what the works made, where the server does that: the namespace goes when its contents are gone.
     pub async fn clean_up(&self) -> Result<(), String> {
+        if self.amounts.objects > 0 {
+            self.target.count(0, Call::send(Method::DELETE, objects::config_maps_path(), "")).await?;
+        }
         for path in ["/apis/apps/v1", "/apis/coordination.k8s.io/v1"] {
             let kind = if path.contains("apps") { "deployments" } else { "leases" };
             let path = format!("{path}/namespaces/{NAMESPACE}/{kind}");
