@@ -103,6 +103,11 @@ fn overload(library: &'static str, id: &'static str, signature: &str) -> Option<
     reader.rest.is_empty().then_some(Overload { library, id, member, args, result, parameters })
 }
 
+/// A type as the table writes it.
+pub fn type_written(text: &str) -> Option<Type> {
+    Reader { rest: text, parameters: Vec::new() }.of_type()
+}
+
 struct Reader<'a> {
     rest: &'a str,
     parameters: Vec<&'a str>,
@@ -144,6 +149,7 @@ impl<'a> Reader<'a> {
         let mut parameters = parameters.into_iter();
         Some(match word {
             "dyn" => Type::Dyn,
+            "any" => Type::Any,
             "null" => Type::Null,
             "bool" => Type::Bool,
             "int" => Type::Int,

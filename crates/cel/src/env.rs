@@ -21,6 +21,7 @@ pub struct Env {
     variables: HashMap<Box<str>, Type>,
     objects: Arc<dyn Objects>,
     json_patch: bool,
+    bindings: bool,
 }
 
 impl Default for Env {
@@ -33,7 +34,7 @@ impl Env {
     /// An environment with these variables. A name with dots (`authorizer.requestResource`) is one variable too.
     pub fn new<'n>(variables: impl IntoIterator<Item = (&'n str, Type)>) -> Env {
         let variables = variables.into_iter().map(|(name, of)| (name.into(), of)).collect();
-        Env { variables, objects: Arc::new(NoObjects), json_patch: false }
+        Env { variables, objects: Arc::new(NoObjects), json_patch: false, bindings: false }
     }
 
     /// The same with one variable more, in place of one of its name.
@@ -57,13 +58,20 @@ impl Env {
         self
     }
 
+    /// The same with the macro `cel.bind(name, value, expression)`.
+    #[must_use]
+    pub fn with_bindings(mut self) -> Env {
+        self.bindings = true;
+        self
+    }
+
     /// Parses and checks an expression.
     ///
     /// # Errors
     /// What is wrong with it, printed as upstream prints it.
     pub fn compile(&self, text: &str) -> Result<Program, Issues> {
         let source = Source::new(text);
-        let parsed = parse::parse(&source)?;
+        let parsed = parse::parse(&source, self.bindings)?;
         let checked = check::check(parsed, &source, self)?;
         Ok(Program { checked: Arc::new(checked) })
     }

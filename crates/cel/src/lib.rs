@@ -31,12 +31,14 @@
 mod ast;
 mod check;
 mod declare;
+pub mod device;
 mod env;
 mod estimate;
 mod eval;
 mod lex;
 mod library;
 mod parse;
+pub mod policy;
 pub mod schema;
 mod source;
 mod syntax;

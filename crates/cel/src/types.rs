@@ -8,6 +8,8 @@ use std::sync::Arc;
 pub enum Type {
     /// Not known until the expression runs; fits everything.
     Dyn,
+    /// The same, where upstream says `any`: loops do not go over it.
+    Any,
     /// Of what is wrong and was reported; fits everything, so that one mistake is reported once.
     Error,
     Null,
@@ -68,11 +70,11 @@ impl Type {
     }
 
     pub fn is_dyn(&self) -> bool {
-        matches!(self, Type::Dyn)
+        matches!(self, Type::Dyn | Type::Any)
     }
 
     pub fn is_dyn_or_error(&self) -> bool {
-        matches!(self, Type::Dyn | Type::Error)
+        matches!(self, Type::Dyn | Type::Any | Type::Error)
     }
 
     /// The types this one is made of.
@@ -91,6 +93,14 @@ impl Type {
         match self {
             Type::Bool | Type::Int | Type::Uint | Type::Double | Type::Timestamp | Type::Duration => true,
             _ => self.unwrapped().is_some_and(Type::is_scalar),
+        }
+    }
+
+    /// The name with which answers say what an expression evaluates to: as messages of the checker name it, but for some.
+    pub fn declared_name(&self) -> String {
+        match self {
+            Type::Null | Type::Timestamp | Type::Duration => self.runtime_name(),
+            other => other.to_string(),
         }
     }
 
@@ -113,6 +123,7 @@ impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Type::Dyn => f.write_str("dyn"),
+            Type::Any => f.write_str("any"),
             Type::Error => f.write_str("!error!"),
             Type::Null => f.write_str("null"),
             Type::Bool => f.write_str("bool"),

@@ -41,6 +41,9 @@ impl Parser<'_> {
                 Ok(self.transform(at, function, target, args))
             }
             ("optMap" | "optFlatMap", 2) => Ok(self.optional_map(at, function, target, args)),
+            ("bind", 3) if self.bindings && matches!(&target.kind, Kind::Ident(name) if &**name == "cel") => {
+                Ok(self.binding(at, target, args))
+            }
             ("sortBy", 2) => Ok(self.sort_by(at, target, args)),
             _ => Err((Some(target), args)),
         }
@@ -223,6 +226,14 @@ impl Parser<'_> {
             result,
         };
         self.node(at, Kind::Fold(Box::new(fold)))
+    }
+
+    fn binding(&mut self, at: u32, target: Expr, mut args: Vec<Expr>) -> Expr {
+        let (Some(result), Some(value), Some(name)) = (args.pop(), args.pop(), args.pop()) else { return target };
+        match name.kind {
+            Kind::Ident(name) => self.bind(at, &name, value, result),
+            _ => self.broken(name.at, "cel.bind() variable names must be simple identifiers"),
+        }
     }
 
     fn optional_map(&mut self, at: u32, function: &str, target: Expr, mut args: Vec<Expr>) -> Expr {

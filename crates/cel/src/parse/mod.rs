@@ -61,7 +61,8 @@ enum Stop {
 
 type Parse<T> = Result<T, Stop>;
 
-pub fn parse(source: &Source) -> Result<Parsed, Issues> {
+/// `bindings`: there is the macro `cel.bind`.
+pub fn parse(source: &Source, bindings: bool) -> Result<Parsed, Issues> {
     let chars: Vec<char> = source.text().chars().collect();
     let mut issues = Issues::new(source.clone());
     if chars.len() > CODE_POINTS_MAX {
@@ -71,7 +72,7 @@ pub fn parse(source: &Source) -> Result<Parsed, Issues> {
         return Err(issues);
     }
     let (tokens, unknown) = lex::tokens(&chars);
-    let mut parser = Parser { chars: &chars, tokens: &tokens, at: 0, nodes: 0, depth: 0, issues };
+    let mut parser = Parser { chars: &chars, tokens: &tokens, at: 0, nodes: 0, depth: 0, issues, bindings };
     let outcome = if unknown.is_empty() { parser.whole() } else { Err(Stop::Syntax) };
     let Parser { nodes, mut issues, .. } = parser;
     match outcome {
@@ -92,6 +93,7 @@ struct Parser<'a> {
     nodes: u32,
     depth: u32,
     issues: Issues,
+    bindings: bool,
 }
 
 /// The functions of binary operators with how strongly they bind: `||` and `&&` are apart, since they balance.
