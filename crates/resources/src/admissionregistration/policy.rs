@@ -1,6 +1,8 @@
 //! ValidatingAdmissionPolicy and MutatingAdmissionPolicy: rules on requests, in CEL.
 
 use super::rules;
+use cel::Type;
+use cel::policy::{PolicyEnv, Variables, json_patch_type, object_type};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
@@ -60,7 +62,7 @@ impl Hooks for ValidatingAdmissionPolicy {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         let (spec, path) = (&object["spec"], Path::new("spec"));
-        validate_policy(spec, errs);
+        let expressions = validate_policy(spec, errs);
         let (validations, annotations) = (spec["validations"].items(), spec["auditAnnotations"].items());
         if validations.is_empty() && annotations.is_empty() {
             for field in ["validations", "auditAnnotations"] {
@@ -68,9 +70,9 @@ impl Hooks for ValidatingAdmissionPolicy {
             }
         }
         for (i, validation) in validations.iter().enumerate() {
-            validate_validation(validation, &path.child("validations").index(i), errs);
+            validate_validation(validation, &expressions, &path.child("validations").index(i), errs);
         }
-        validate_annotations(annotations, object["metadata"]["name"].str(), errs);
+        validate_annotations(annotations, object["metadata"]["name"].str(), &expressions, errs);
     }
 }
 
@@ -79,8 +81,38 @@ fn default_policy(object: &mut Value) {
     rules::default_match_resources(object, "matchConstraints");
 }
 
-/// What both kinds of policy have.
-fn validate_policy(spec: &Value, errs: &mut ErrorList) {
+/// What a policy's expressions may refer to.
+struct Expressions {
+    env: PolicyEnv,
+    params: bool,
+}
+
+impl Expressions {
+    /// Reports what is wrong with an expression; its type when nothing is.
+    fn validate(
+        &self,
+        text: &str,
+        with: Variables,
+        returned: &[Type],
+        path: &Path,
+        errs: &mut ErrorList,
+    ) -> Option<Type> {
+        match self.env.compile(text, with, returned) {
+            Ok(program) => Some(program.output_type().clone()),
+            Err(detail) => {
+                errs.invalid(path, text, &detail);
+                None
+            }
+        }
+    }
+
+    fn variables(&self) -> Variables {
+        Variables { params: self.params, authorizer: true, patches: false }
+    }
+}
+
+/// What both kinds of policy have; what its other expressions may refer to.
+fn validate_policy(spec: &Value, errs: &mut ErrorList) -> Expressions {
     let path = Path::new("spec");
     rules::validate_failure_policy(spec, &path, errs);
     if !spec["paramKind"].is_null() {
@@ -96,10 +128,15 @@ fn validate_policy(spec: &Value, errs: &mut ErrorList) {
             errs.required(&at.child("resourceRules"), "");
         }
     }
-    rules::validate_match_conditions(&spec["matchConditions"], &path.child("matchConditions"), errs);
-    for (i, variable) in spec["variables"].items().iter().enumerate() {
-        validate_variable(variable, &path.child("variables").index(i), errs);
+    let params = !spec["paramKind"].is_null();
+    rules::validate_match_conditions(&spec["matchConditions"], params, &path.child("matchConditions"), errs);
+    let variables = spec["variables"].items();
+    let env = if variables.is_empty() { PolicyEnv::new() } else { PolicyEnv::composed() };
+    let mut expressions = Expressions { env, params };
+    for (i, variable) in variables.iter().enumerate() {
+        validate_variable(variable, &mut expressions, &path.child("variables").index(i), errs);
     }
+    expressions
 }
 
 fn validate_param_kind(kind: &Value, path: &Path, errs: &mut ErrorList) {
@@ -129,16 +166,21 @@ fn validate_param_kind(kind: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
-fn validate_variable(variable: &Value, path: &Path, errs: &mut ErrorList) {
+fn validate_variable(variable: &Value, expressions: &mut Expressions, path: &Path, errs: &mut ErrorList) {
     let variable_name = variable["name"].str();
     if variable_name.trim().is_empty() {
         errs.required(&path.child("name"), "name is not specified");
     } else if !is_cel_identifier(variable_name) {
         errs.invalid(&path.child("name"), variable_name, "must be a valid CEL identifier");
     }
-    if variable["expression"].str().trim().is_empty() {
-        errs.required(&path.child("expression"), "expression is not specified");
+    let (expression, at) = (variable["expression"].str(), path.child("expression"));
+    if expression.trim().is_empty() {
+        errs.required(&at, "expression is not specified");
+        return;
     }
+    // One that does not compile has a name all the same, so that it is reported once.
+    let found = expressions.validate(expression, expressions.variables(), &[], &at, errs);
+    expressions.env.add(variable_name, found.unwrap_or(Type::Dyn));
 }
 
 fn is_cel_identifier(text: &str) -> bool {
@@ -149,15 +191,22 @@ fn is_cel_identifier(text: &str) -> bool {
 /// The reasons that a refusal may have.
 const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
 
-fn validate_validation(validation: &Value, path: &Path, errs: &mut ErrorList) {
+fn validate_validation(validation: &Value, expressions: &Expressions, path: &Path, errs: &mut ErrorList) {
     let (expression, message) = (validation["expression"].str().trim(), validation["message"].str());
     let blank = |text: &str| !text.is_empty() && text.trim().is_empty();
     if expression.is_empty() {
         errs.required(&path.child("expression"), "expression is not specified");
+    } else {
+        let text = validation["expression"].str();
+        expressions.validate(text, expressions.variables(), &[Type::Bool], &path.child("expression"), errs);
     }
-    let message_expression = validation["messageExpression"].str();
+    let (message_expression, at) = (validation["messageExpression"].str(), path.child("messageExpression"));
     if blank(message_expression) {
-        errs.invalid(&path.child("messageExpression"), message_expression, "must be non-empty if specified");
+        errs.invalid(&at, message_expression, "must be non-empty if specified");
+    } else if !message_expression.is_empty() {
+        // A message asks nobody for access.
+        let with = Variables { authorizer: false, ..expressions.variables() };
+        expressions.validate(message_expression, with, &[Type::String], &at, errs);
     }
     let at = path.child("message");
     if blank(message) {
@@ -174,7 +223,10 @@ fn validate_validation(validation: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
-fn validate_annotations(annotations: &[Value], policy: &str, errs: &mut ErrorList) {
+/// The longest expression for the value of an annotation (bytes).
+const VALUE_EXPRESSION_MAX: usize = 5 * 1024;
+
+fn validate_annotations(annotations: &[Value], policy: &str, expressions: &Expressions, errs: &mut ErrorList) {
     let mut seen = HashSet::new();
     for (i, annotation) in annotations.iter().enumerate() {
         let path = Path::new("spec").child("auditAnnotations").index(i);
@@ -185,8 +237,16 @@ fn validate_annotations(annotations: &[Value], policy: &str, errs: &mut ErrorLis
             let full = format!("{policy}/{key}");
             errs.invalid_each(&path.child("key"), full.as_str(), name::qualified_name(&full));
         }
-        if annotation["valueExpression"].str().trim().is_empty() {
-            errs.required(&path.child("valueExpression"), "valueExpression is not specified");
+        let (expression, at) = (annotation["valueExpression"].str(), path.child("valueExpression"));
+        let trimmed = expression.trim();
+        if trimmed.is_empty() {
+            errs.required(&at, "valueExpression is not specified");
+        } else if trimmed.len() > VALUE_EXPRESSION_MAX {
+            errs.required(&at, &format!("must not exceed {VALUE_EXPRESSION_MAX} bytes in length"));
+        } else if let Err(detail) =
+            expressions.env.compile(trimmed, expressions.variables(), &[Type::String, Type::Null])
+        {
+            errs.invalid(&at, expression, &detail);
         }
         if !seen.insert(key) {
             errs.duplicate(&path.child("key"), key);
@@ -230,13 +290,13 @@ impl Hooks for MutatingAdmissionPolicy {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         let (spec, path) = (&object["spec"], Path::new("spec"));
-        validate_policy(spec, errs);
+        let expressions = validate_policy(spec, errs);
         validate_mutated_operations(&spec["matchConstraints"]["resourceRules"], errs);
         if spec["mutations"].is_empty() {
             errs.required(&path.child("mutations"), "mutations must contain at least one item");
         }
         for (i, mutation) in spec["mutations"].items().iter().enumerate() {
-            validate_mutation(mutation, &path.child("mutations").index(i), errs);
+            validate_mutation(mutation, &expressions, &path.child("mutations").index(i), errs);
         }
         let at = path.child("reinvocationPolicy");
         match spec["reinvocationPolicy"].str() {
@@ -262,7 +322,7 @@ fn validate_mutated_operations(resource_rules: &Value, errs: &mut ErrorList) {
 const PATCHES: &[(&str, &str, &str)] =
     &[("ApplyConfiguration", "applyConfiguration", "jsonPatch"), ("JSONPatch", "jsonPatch", "applyConfiguration")];
 
-fn validate_mutation(mutation: &Value, path: &Path, errs: &mut ErrorList) {
+fn validate_mutation(mutation: &Value, expressions: &Expressions, path: &Path, errs: &mut ErrorList) {
     let patch_type = mutation["patchType"].str();
     let at = path.child("patchType");
     if patch_type.is_empty() {
@@ -277,6 +337,11 @@ fn validate_mutation(mutation: &Value, path: &Path, errs: &mut ErrorList) {
         errs.required(&path.child(own), &format!("must be specified when patchType is {patch_type}"));
     } else if mutation[*own]["expression"].str().trim().is_empty() {
         errs.required(&path.child(own).child("expression"), "");
+    } else {
+        let made = if *own == "jsonPatch" { json_patch_type() } else { object_type() };
+        let with = Variables { patches: true, ..expressions.variables() };
+        let text = mutation[*own]["expression"].str();
+        expressions.validate(text, with, &[made], &path.child(own).child("expression"), errs);
     }
     if !mutation[*other].is_null() {
         let detail = format!("must not be specified when patchType is {patch_type}");

@@ -1,7 +1,8 @@
 //! What webhooks and policies say of requests: which of them they see (upstream: pkg/apis/admissionregistration).
 //!
-//! Absent: expressions in CEL are only required, not compiled.
 
+use cel::Type;
+use cel::policy::{PolicyEnv, Variables};
 use crate::rules::label_selector;
 use meta::field::{ErrorList, Path, Shown, quote};
 use meta::{Value, name};
@@ -155,16 +156,22 @@ fn validate_resources(resources: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
-/// Conditions have an expression, and names that differ.
-pub fn validate_match_conditions(conditions: &Value, path: &Path, errs: &mut ErrorList) {
+/// Conditions are true or false, and have names that differ. `params`: they may use the parameters of a policy.
+pub fn validate_match_conditions(conditions: &Value, params: bool, path: &Path, errs: &mut ErrorList) {
     let conditions = conditions.items();
     if conditions.len() > MATCH_CONDITIONS_MAX {
         errs.too_many(path, conditions.len(), MATCH_CONDITIONS_MAX);
     }
     let mut seen = HashSet::new();
     for (i, condition) in conditions.iter().enumerate() {
-        if condition["expression"].str().trim().is_empty() {
-            errs.required(&path.index(i).child("expression"), "");
+        let (expression, at) = (condition["expression"].str().trim(), path.index(i).child("expression"));
+        if expression.is_empty() {
+            errs.required(&at, "");
+        } else {
+            let variables = Variables { params, authorizer: true, patches: false };
+            if let Err(detail) = PolicyEnv::new().compile(expression, variables, &[Type::Bool]) {
+                errs.invalid(&at, expression, &detail);
+            }
         }
         let (condition_name, at) = (condition["name"].str(), path.index(i).child("name"));
         if condition_name.is_empty() {

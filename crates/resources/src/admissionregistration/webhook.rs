@@ -137,7 +137,7 @@ fn validate_webhook(webhook: &Value, path: &Path, errs: &mut ErrorList) {
     rules::validate_selectors(webhook, path, errs);
     rules::validate_choice(webhook, "reinvocationPolicy", &["IfNeeded", "Never"], path, errs);
     validate_client(&webhook["clientConfig"], &path.child("clientConfig"), errs);
-    rules::validate_match_conditions(&webhook["matchConditions"], &path.child("matchConditions"), errs);
+    rules::validate_match_conditions(&webhook["matchConditions"], false, &path.child("matchConditions"), errs);
 }
 
 /// A domain of three parts, so that names do not meet by chance.

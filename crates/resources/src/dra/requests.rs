@@ -1,5 +1,6 @@
 //! What a claim asks for: requests of devices, constraints between them, and configuration.
 
+use cel::device::Refused;
 use super::configuration;
 use super::names::{self, validate_label, validate_list, validate_set};
 use super::taints;
@@ -112,24 +113,28 @@ fn validate_devices(request: &Value, stored: bool, path: &Path, errs: &mut Error
     }
 }
 
-/// What upstream's parser says of nothing.
-const EMPTY_EXPRESSION: &str = "compilation failed: ERROR: <input>:1:0: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
-
-/// Expressions over one device. Whether a text compiles is not judged here, but an empty one never does.
+/// Expressions over one device. `stored` ones are known from before, and valid.
 pub fn validate_selectors(selectors: &Value, stored: bool, path: &Path, errs: &mut ErrorList) {
     validate_list(selectors, SELECTORS_MAX, path, errs, |selector, at, errs| {
         let (cel, at) = (&selector["cel"], at.child("cel"));
         if cel.is_null() {
             errs.required(&at, "");
         } else if !stored {
-            let at = at.child("expression");
-            match cel["expression"].str().len() {
-                0 => errs.invalid(&at, "", EMPTY_EXPRESSION),
-                length if length > EXPRESSION_MAX => errs.too_long(&at, EXPRESSION_MAX),
-                _ => {}
-            }
+            validate_expression(cel["expression"].str(), &at.child("expression"), errs);
         }
     });
+}
+
+fn validate_expression(text: &str, path: &Path, errs: &mut ErrorList) {
+    if text.len() > EXPRESSION_MAX {
+        errs.too_long(path, EXPRESSION_MAX);
+        return;
+    }
+    match cel::device::validate_selector(text) {
+        Ok(()) => {}
+        Err(Refused::Invalid(detail)) => errs.invalid(path, text, &detail),
+        Err(Refused::TooCostly) => errs.forbidden(path, "too complex, exceeds cost limit"),
+    }
 }
 
 fn validate_constraint(constraint: &Value, claim: &Value, path: &Path, errs: &mut ErrorList) {
