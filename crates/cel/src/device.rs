@@ -58,9 +58,8 @@ impl Sizes for Device {
     }
 }
 
-static ENV: LazyLock<Env> = LazyLock::new(|| {
-    Env::new([("device", Type::object(DEVICE))]).with_objects(Arc::new(Device)).with_bindings()
-});
+static ENV: LazyLock<Env> =
+    LazyLock::new(|| Env::new([("device", Type::object(DEVICE))]).with_objects(Arc::new(Device)).with_bindings());
 
 /// What is wrong with a selector.
 #[derive(Debug, Clone, PartialEq, Eq)]

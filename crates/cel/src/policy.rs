@@ -141,8 +141,7 @@ impl PolicyEnv {
     }
 
     fn env(&self, with: Variables) -> Env {
-        let objects =
-            PolicyObjects { variables: self.variables.clone().unwrap_or_default(), patches: with.patches };
+        let objects = PolicyObjects { variables: self.variables.clone().unwrap_or_default(), patches: with.patches };
         let mut env = Env::new([
             ("object", Type::Dyn),
             ("oldObject", Type::Dyn),
@@ -170,8 +169,7 @@ impl PolicyEnv {
     /// # Errors
     /// What is wrong with it, as answers say it.
     pub fn compile(&self, text: &str, with: Variables, returned: &[Type]) -> Result<Program, String> {
-        let program =
-            self.env(with).compile(text).map_err(|issues| format!("compilation failed: {issues}"))?;
+        let program = self.env(with).compile(text).map_err(|issues| format!("compilation failed: {issues}"))?;
         let found = program.output_type();
         if returned.is_empty() || returned.contains(found) {
             return Ok(program);
@@ -222,13 +220,15 @@ mod tests {
     fn policies_expressions_are_judged_by_their_variables() {
         let mut env = PolicyEnv::composed();
         env.add("size", Type::Int);
-        let compiles = |text: &str, with, returned: &[Type]| assert!(env.compile(text, with, returned).is_ok(), "{text}");
+        let compiles =
+            |text: &str, with, returned: &[Type]| assert!(env.compile(text, with, returned).is_ok(), "{text}");
         compiles("variables.size > 1 && has(object.metadata)", ALL, &[Type::Bool]);
         compiles("params.limit == request.userInfo.username", ALL, &[Type::Bool]);
         compiles("authorizer.requestResource.check('get').allowed()", ALL, &[Type::Bool]);
         compiles("authorizer.group('').resource('pods').check('get').allowed()", ALL, &[Type::Bool]);
         compiles("null", ALL, &[Type::String, Type::Null]);
-        let undefined = "compilation failed: ERROR: <input>:1:10: undefined field 'other'\n | variables.other\n | .........^";
+        let undefined =
+            "compilation failed: ERROR: <input>:1:10: undefined field 'other'\n | variables.other\n | .........^";
         assert_eq!(refused(&env, "variables.other", ALL, &[]), undefined);
         assert!(refused(&env, "params.x", Variables::default(), &[]).contains("undeclared reference to 'params'"));
         assert!(refused(&PolicyEnv::new(), "variables.x", ALL, &[]).contains("undeclared reference to 'variables'"));

@@ -1,6 +1,7 @@
 //! From a stored CustomResourceDefinition to descriptors.
 
 use crate::compile;
+use crate::expressions::RuleTree;
 use crate::hooks::{CustomHooks, StatusHooks, Version};
 use crate::validate::Patterns;
 use base64::Engine;
@@ -54,6 +55,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         kind: kind.clone(),
         node: node.clone(),
         patterns: Patterns::of(node),
+        rules: RuleTree::new(node),
         has_status: has_status(version),
         terminating: !definition["metadata"]["deletionTimestamp"].is_null(),
     });

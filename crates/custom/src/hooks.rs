@@ -1,9 +1,10 @@
 //! A custom resource's rules, run from its structural schema.
 
 use crate::defaults::prepare_defaults;
+use crate::expressions::{RuleTree, judge};
 use crate::list_type::validate_uniqueness;
 use crate::validate::{Patterns, Validator};
-use meta::field::{ErrorList, Path};
+use meta::field::{ErrorKind, ErrorList, Path};
 use meta::{Result, Status, Str, Value};
 use resource::{Context, Hooks, SideWrite};
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub struct Version {
     pub kind: Str,
     pub node: Value,
     pub patterns: Patterns,
+    /// Rules in CEL, when there are any.
+    pub rules: Option<RuleTree>,
     pub has_status: bool,
     /// The definition is being deleted, and its objects with it.
     pub terminating: bool,
@@ -33,8 +36,28 @@ impl Version {
         }
         Validator { patterns: &self.patterns }.validate(&self.node, object, old, "", errs);
         validate_uniqueness(&self.node, object, &Path::root(), errs);
+        if let Some(rules) = &self.rules {
+            if errs.iter().any(|error| BLOCKING.contains(&error.kind)) {
+                errs.invalid(&Path::root(), &Value::Null, NOT_CHECKED);
+            } else {
+                errs.extend(judge(rules, object, old).errs);
+            }
+        }
+    }
+
+    /// Warns of rules that are broken by what was so before.
+    fn warn(&self, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
+        if let (Some(rules), Some(old)) = (&self.rules, old) {
+            warnings.extend(judge(rules, object, Some(old)).ratcheted.iter().map(|error| error.to_string()));
+        }
     }
 }
+
+/// Errors that say too little is right for rules to be run.
+const BLOCKING: &[ErrorKind] =
+    &[ErrorKind::NotSupported, ErrorKind::Required, ErrorKind::TooLong, ErrorKind::TooMany, ErrorKind::TypeInvalid];
+
+const NOT_CHECKED: &str = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
 
 /// Does anything but metadata differ?
 fn has_moved(object: &Value, old: &Value) -> bool {
@@ -75,6 +98,10 @@ impl Hooks for CustomHooks {
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
         self.0.validate(object, Some(old), errs);
+    }
+
+    fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
+        self.0.warn(object, old, warnings);
     }
 
     fn plan_side_writes(
@@ -118,5 +145,9 @@ impl Hooks for StatusHooks {
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
         self.0.validate(object, Some(old), errs);
+    }
+
+    fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
+        self.0.warn(object, old, warnings);
     }
 }

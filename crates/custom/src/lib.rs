@@ -1,12 +1,13 @@
 //! Custom resources: a CustomResourceDefinition becomes the same [`resource::Descriptor`] that a built-in has at
 //! compile time, one for each served version. What its structural schema says about values beyond their types
-//! (defaults, limits, formats, logic) runs as that descriptor's hooks; `schema_rules` judges the schema itself.
+//! (defaults, limits, formats, logic, rules in CEL) runs as that descriptor's hooks; `schema_rules` judges the schema itself.
 //!
-//! Absent: CEL rules (`x-kubernetes-validations`) and conversion webhooks.
+//! Absent: conversion webhooks.
 
 mod compile;
 mod defaults;
 mod definition;
+mod expressions;
 mod formats;
 mod hooks;
 mod list_type;

@@ -96,6 +96,11 @@ impl Node {
         self.max
     }
 
+    /// The bytes of the shortest JSON of such a value.
+    pub fn bytes_min(&self) -> u64 {
+        self.min
+    }
+
     /// The part for a property, for the items of a list (`@items`), or the values of a map (`@values`).
     pub fn part(&self, step: &str) -> Option<&Node> {
         match (&self.kind, step) {

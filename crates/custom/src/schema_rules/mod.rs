@@ -129,6 +129,7 @@ pub fn validate_schema(
     let found = node::Walk::new(demands, judged, cost_accepted).validate(root, true, &path);
     own.extend(found.schema);
     own.extend(found.expressions);
+    found.costs.validate(&path, &mut own);
     if let Some(why) = unreadable.filter(|_| own.is_empty()) {
         own.invalid(&path, "", &why);
     }

@@ -1,7 +1,7 @@
 //! What every node of a definition's schema must satisfy
 //! (k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation).
 
-use super::expressions::{Place, validate_expressions};
+use super::expressions::{Costs, Place, validate_expressions};
 use super::walk::is_set;
 use super::{Demands, field_path, list_type, structural};
 use meta::Value;
@@ -16,12 +16,14 @@ const RULES: &str = "x-kubernetes-validations";
 pub struct Found {
     pub schema: ErrorList,
     pub expressions: ErrorList,
+    pub costs: Costs,
 }
 
 impl Found {
     fn extend(&mut self, other: Found) {
         self.schema.extend(other.schema);
         self.expressions.extend(other.expressions);
+        self.costs.extend(other.costs);
     }
 }
 
@@ -40,8 +42,14 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// `judged`: the schema is structural, so its expressions can be judged.
     pub fn new(demands: &'a Demands, judged: bool, cost_accepted: bool) -> Walk<'a> {
-        let place = judged.then_some(Place { uncorrelatable: None, cost_accepted });
+        let place =
+            judged.then_some(Place { uncorrelatable: None, cost_accepted, values_max: Some(1), resource: true });
         Walk { demands, no_default_because: None, in_metadata: false, place }
+    }
+
+    /// The walk below `node`.
+    fn within(&self, node: &Value) -> Walk<'a> {
+        Walk { place: self.place.as_ref().map(|place| place.below(node)), ..self.clone() }
     }
 
     fn under_logic(&self) -> Walk<'a> {
@@ -72,7 +80,7 @@ impl<'a> Walk<'a> {
             let detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic";
             found.schema.forbidden(&path.child("uniqueItems"), detail);
         }
-        self.descend(node, root, path, &mut found);
+        self.within(node).descend(node, root, path, &mut found);
         validate_maps(node, path, &mut found.schema);
         list_type::validate_list_type(node, self.demands.atomic_sets, path, &mut found.schema);
         if self.demands.map_keys {
@@ -83,7 +91,9 @@ impl<'a> Walk<'a> {
         }
         let judged = self.place.as_ref().filter(|_| found.schema.is_empty() && !node[RULES].items().is_empty());
         if let Some(place) = judged {
-            validate_expressions(node, place, path, &mut found.expressions);
+            let resource = root || node["x-kubernetes-embedded-resource"].bool();
+            let place = Place { resource, ..place.clone() };
+            validate_expressions(node, &place, path, &mut found.costs, &mut found.expressions);
         }
         found
     }
@@ -104,9 +114,6 @@ impl<'a> Walk<'a> {
         let embedded = node["x-kubernetes-embedded-resource"].bool();
         for (key, property) in node["properties"].entries() {
             let mut walk = self.clone();
-            if node["x-kubernetes-map-type"].str() == "atomic" {
-                walk = walk.uncorrelatable(path);
-            }
             if (root || embedded) && matches!(key, "metadata" | "kind" | "apiVersion") {
                 walk.in_metadata = true;
                 if root {

@@ -1,9 +1,9 @@
 //! ValidatingAdmissionPolicy and MutatingAdmissionPolicy: rules on requests, in CEL.
 
 use super::rules;
+use crate::{cells, columns};
 use cel::Type;
 use cel::policy::{PolicyEnv, Variables, json_patch_type, object_type};
-use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
 use resource::{Context, Descriptor, Generation, Hooks, Strategy};

@@ -1,9 +1,9 @@
 //! What webhooks and policies say of requests: which of them they see (upstream: pkg/apis/admissionregistration).
 //!
 
+use crate::rules::label_selector;
 use cel::Type;
 use cel::policy::{PolicyEnv, Variables};
-use crate::rules::label_selector;
 use meta::field::{ErrorList, Path, Shown, quote};
 use meta::{Value, name};
 use std::collections::HashSet;

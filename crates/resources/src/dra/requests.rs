@@ -1,9 +1,9 @@
 //! What a claim asks for: requests of devices, constraints between them, and configuration.
 
-use cel::device::Refused;
 use super::configuration;
 use super::names::{self, validate_label, validate_list, validate_set};
 use super::taints;
+use cel::device::Refused;
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
 
