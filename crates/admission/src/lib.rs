@@ -36,7 +36,7 @@ mod taint_nodes_by_condition;
 mod tolerations;
 
 pub use configuration::Configuration;
-pub use resource_quota::plan_status as plan_quota_status;
+pub use resource_quota::{kinds_of as quota_kinds, plan_status as plan_quota_status};
 
 use meta::{Gvk, Result, Str, Value};
 use resource::{Context, SideWrite, User};

@@ -13,6 +13,7 @@ use resource::{
 };
 use schema::Schema;
 use sha2::{Digest, Sha256};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// Discovery lists custom resources' verbs in this order.
@@ -83,11 +84,12 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         cells: None,
         cell_fields: &[],
         select_fields: select_fields(version),
+        unknown_field_names_kind: false,
         subresources: subresources(version, &group, &name, &kind, &rules),
         review: None,
         hooks: Arc::new(CustomHooks(rules)),
         convert,
-        deprecation: deprecation(version, &group, &name, &kind),
+        deprecation: deprecation(version, spec["versions"].items(), &group, &name, &kind),
         acts: None,
         protobuf: false,
         group,
@@ -114,14 +116,43 @@ fn strategy() -> Strategy {
     }
 }
 
-fn deprecation(version: &Value, group: &str, name: &str, kind: &str) -> Str {
+fn deprecation(version: &Value, versions: &[Value], group: &str, name: &str, kind: &str) -> Str {
     if !version["deprecated"].bool() {
         return Str::default();
     }
     match version["deprecationWarning"].as_str() {
         Some(text) => text.into(),
-        None => format!("{group}/{name} {kind} is deprecated").into(),
+        None => {
+            let text = format!("{group}/{name} {kind} is deprecated");
+            match newest_instead(name, versions) {
+                Some(newest) => format!("{text}; use {group}/{newest} {kind}").into(),
+                None => text.into(),
+            }
+        }
     }
+}
+
+/// The newest served version that is newer than a deprecated one and not deprecated itself.
+fn newest_instead<'a>(deprecated: &str, versions: &'a [Value]) -> Option<&'a str> {
+    let good = versions.iter().filter(|version| version["served"].bool() && !version["deprecated"].bool());
+    let newer = good.map(|version| version["name"].str()).filter(|name| age(name) < age(deprecated));
+    newer.min_by_key(|name| age(name))
+}
+
+/// A key that sorts versions from new to old: stable before beta before alpha, each by number, then all others by name.
+fn age(version: &str) -> (u8, Reverse<u64>, Reverse<u64>, &str) {
+    let other = (3, Reverse(0), Reverse(0), version);
+    let Some(rest) = version.strip_prefix('v') else { return other };
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (major, stage) = rest.split_at(digits);
+    let Ok(major) = major.parse::<u64>() else { return other };
+    let (rank, minor) = match (stage.strip_prefix("beta"), stage.strip_prefix("alpha")) {
+        _ if stage.is_empty() => return (0, Reverse(major), Reverse(0), ""),
+        (Some(minor), _) => (1, minor),
+        (_, Some(minor)) => (2, minor),
+        _ => return other,
+    };
+    minor.parse::<u64>().map_or(other, |minor| (rank, Reverse(major), Reverse(minor), ""))
 }
 
 /// Versions without a conversion webhook differ in nothing but their apiVersion.
@@ -211,6 +242,15 @@ fn storage_version_hash(gvk: &Gvk) -> String {
 mod tests {
     use super::*;
     use meta::value;
+
+    #[test]
+    fn deprecated_versions_point_to_the_newest() {
+        let version = |name: &str, served: bool| value!({"name": name, "served": served});
+        let versions = [version("v1alpha1", true), version("v1", true), version("v2", false), version("v2beta1", true)];
+        assert_eq!(newest_instead("v1beta1", &versions), Some("v1"));
+        assert_eq!(newest_instead("v1", &versions), None);
+        assert_eq!(newest_instead("foo", &versions), Some("v1"));
+    }
 
     #[test]
     fn a_definition_becomes_a_descriptor() {

@@ -7,6 +7,7 @@ use crate::validate::{Patterns, Validator};
 use meta::field::{ErrorKind, ErrorList, Path};
 use meta::{Result, Status, Str, Value};
 use resource::{Context, Hooks, SideWrite};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the hooks of one version share.
@@ -102,6 +103,7 @@ impl Hooks for CustomHooks {
 
     fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
         self.0.warn(object, old, warnings);
+        warn_of_finalizers(object, old, warnings);
     }
 
     fn plan_side_writes(
@@ -117,6 +119,25 @@ impl Hooks for CustomHooks {
                 Err(Status::forbidden(&self.0.group, &self.0.plural, name, why))
             }
             _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// New finalizers whose names may be somebody else's.
+fn warn_of_finalizers(object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
+    let finalizers = |object: &Value| {
+        let list = object["metadata"]["finalizers"].items().iter();
+        list.map(|finalizer| finalizer.str().to_string()).collect::<BTreeSet<String>>()
+    };
+    let had = old.map(finalizers).unwrap_or_default();
+    for name in finalizers(object).difference(&had) {
+        let quoted = meta::field::quote(name);
+        let say = |what: String| format!("metadata.finalizers: {quoted}: {what}");
+        warnings.extend(meta::name::qualified_name(name).into_iter().map(say));
+        if !name.contains('/') && !["orphan", "foregroundDeletion"].contains(&name.as_str()) {
+            let what =
+                "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers";
+            warnings.push(format!("metadata.finalizers: {quoted}: {what}"));
         }
     }
 }

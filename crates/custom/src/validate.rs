@@ -277,8 +277,9 @@ fn validate_number(node: &Value, value: &Value, path: &str, errs: &mut ErrorList
     if let Some(factor) = rule("multipleOf") {
         let native = check(factor, "MultipleOf", errs);
         if native <= 0.0 {
-            let text = format!("factor MultipleOf declared for {path} must be positive: {}", show(native));
-            errs.invalid(&at, shown(), &text);
+            let factor = show(native);
+            let text = format!("factor MultipleOf declared for {path} must be positive: {factor}");
+            errs.invalid(&at, Shown(factor), &text);
         } else if !is_multiple(number, native) {
             errs.invalid(&at, shown(), &format!("{path} in body should be a multiple of {}", show(factor)));
         }

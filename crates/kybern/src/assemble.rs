@@ -46,8 +46,9 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
     let settings = resources::Settings { service_ranges: ranges.collect(), node_ports: options.node_ports };
     let descriptors: Vec<Arc<Descriptor>> = resources::all_with(&schema, &settings).into_iter().map(Arc::new).collect();
     let built_in = Arc::new(Resources::new(descriptors.iter().cloned()));
-    let served = Resources::new(descriptors);
-    let kept = served.all().filter(|endpoint| serve::is_stored_form(endpoint)).map(serve::store_resource).collect();
+    let internal = resources::internal(&schema).into_iter().map(Arc::new);
+    let served = Resources::new(descriptors).with_internal(internal);
+    let kept = served.stored_forms().map(serve::store_resource).collect();
     let sealing = options.sealing.open(&served, &parts.health, &parts.stopping)?;
     let at_rest = sealing.map(|encryption| encryption as Arc<dyn store::AtRest>);
     let store = open_store(options, &parts, kept, store::Options { at_rest, ..store::Options::default() }).await?;

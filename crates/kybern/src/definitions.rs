@@ -25,8 +25,10 @@ const CLEANUP_PERIOD: Duration = Duration::from_millis(500);
 /// Serves what is defined now and keeps doing so until the task is aborted. Returns when the definitions of the last
 /// run are served again.
 pub async fn start(server: Arc<Server>) -> JoinHandle<()> {
-    let builtins = server.registry.load().all().map(|endpoint| endpoint.descriptor.clone()).collect();
-    let mut keeper = Keeper { server, builtins, served: BTreeMap::new() };
+    let resources = server.registry.load();
+    let builtins = resources.all().map(|endpoint| endpoint.descriptor.clone()).collect();
+    let internal = resources.internal().to_vec();
+    let mut keeper = Keeper { server, builtins, internal, served: BTreeMap::new() };
     let mut revision = keeper.server.store.revision();
     keeper.reconcile().await;
     tokio::spawn(async move {
@@ -40,6 +42,7 @@ pub async fn start(server: Arc<Server>) -> JoinHandle<()> {
 struct Keeper {
     server: Arc<Server>,
     builtins: Vec<Arc<Descriptor>>,
+    internal: Vec<Arc<Descriptor>>,
     /// By definition: what it was made from, and what was made.
     served: BTreeMap<String, (Value, Vec<Arc<Descriptor>>)>,
 }
@@ -119,7 +122,8 @@ impl Keeper {
         self.served = served;
         if changed {
             let custom = self.served.values().flat_map(|(_, descriptors)| descriptors.iter().cloned());
-            self.server.publish(Resources::new(self.builtins.iter().cloned().chain(custom)));
+            let resources = Resources::new(self.builtins.iter().cloned().chain(custom));
+            self.server.publish(resources.with_internal(self.internal.iter().cloned()));
         }
     }
 

@@ -11,6 +11,7 @@ pub mod boot;
 pub mod data_dir;
 pub mod definitions;
 pub mod flags;
+mod keep;
 pub mod kubeconfig;
 pub mod options;
 pub mod pages;

@@ -22,7 +22,7 @@ use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
 use crate::trust;
-use crate::{aggregate, definitions};
+use crate::{aggregate, definitions, keep};
 
 /// Open requests get this long to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -106,6 +106,8 @@ pub struct Running {
     stop: watch::Sender<bool>,
     ports: Vec<JoinHandle<()>>,
     definitions: JoinHandle<()>,
+    /// Keeps statuses of the server's own.
+    statuses: JoinHandle<()>,
     aggregation: JoinHandle<()>,
 }
 
@@ -143,6 +145,7 @@ impl Running {
             server.store.compact(server.store.revision());
         }
         let definitions = definitions::start(server.clone()).await;
+        let statuses = keep::start(server.clone());
         let aggregation =
             aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);
         health.mark_booted();
@@ -162,7 +165,7 @@ impl Running {
             let port = Port { listener, tls: None, trusted: true, limits };
             ports.push(tokio::spawn(listen(port, handler, stopping)));
         }
-        Ok(Running { address, pki, server, health, stop, ports, definitions, aggregation })
+        Ok(Running { address, pki, server, health, stop, ports, definitions, statuses, aggregation })
     }
 
     /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
@@ -171,6 +174,7 @@ impl Running {
         self.health.mark_shutting_down();
         tokio::time::sleep(delay).await;
         self.definitions.abort();
+        self.statuses.abort();
         self.aggregation.abort();
         self.stop.send_replace(true);
         let drained = async {

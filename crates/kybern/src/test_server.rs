@@ -21,7 +21,7 @@ use crate::flags::{Call, read};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
-use crate::{aggregate, definitions};
+use crate::{aggregate, definitions, keep};
 use crate::{run, trust};
 
 /// Everything is gone when this is dropped.
@@ -32,6 +32,8 @@ pub struct TestServer {
     stop: watch::Sender<bool>,
     /// Serves what CustomResourceDefinitions define.
     definitions: JoinHandle<()>,
+    /// Keeps statuses of the server's own.
+    statuses: JoinHandle<()>,
     aggregation: JoinHandle<()>,
 }
 
@@ -71,10 +73,11 @@ impl TestServer {
         };
         boot::write(&server, &facts).await?;
         let definitions = definitions::start(server.clone()).await;
+        let statuses = keep::start(server.clone());
         let aggregation =
             aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);
         health.mark_booted();
-        Ok(TestServer { server, options, pki, stop, definitions, aggregation })
+        Ok(TestServer { server, options, pki, stop, definitions, statuses, aggregation })
     }
 
     /// One request with full rights, without a connection.
@@ -134,6 +137,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.definitions.abort();
+        self.statuses.abort();
         self.aggregation.abort();
         self.stop.send_replace(true);
     }

@@ -58,7 +58,9 @@ fn resource_discovery(d: &Descriptor) -> Value {
     });
     set_names(&mut out, d);
     let mut subresources: Vec<_> = d.subresources.iter().collect();
-    subresources.sort_by(|a, b| a.name.cmp(&b.name));
+    if !d.stored_as_json {
+        subresources.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let entry = |s: &&resource::Subresource| value!({"subresource": (&s.name), "responseKind": (response_kind(d, &s.kind)), "verbs": (verbs(&s.verbs))});
     let subresources: Vec<Value> = subresources.iter().map(entry).collect();
     if !subresources.is_empty() {

@@ -31,6 +31,7 @@ fn group_entry(group: &Group) -> Value {
 }
 
 pub(crate) fn resource_list(descriptors: &[Arc<Descriptor>], group: &str, version: &str) -> Option<Value> {
+    // Upstream sorts the subresources of built-ins and not those of custom resources.
     let mut entries: Vec<(String, Value)> = Vec::new();
     for d in descriptors.iter().filter(|d| d.group == group && d.version == version) {
         entries.push((d.plural.to_string(), resource(d)));
@@ -38,7 +39,8 @@ pub(crate) fn resource_list(descriptors: &[Arc<Descriptor>], group: &str, versio
             let name = format!("{}/{}", d.plural, sub.name);
             let mut entry = value!({"name": (&name), "singularName": "", "namespaced": (d.namespaced), "verbs": (verbs(&sub.verbs))});
             set_kind(&mut entry, d, &sub.kind);
-            entries.push((name, entry));
+            let key = if d.stored_as_json { d.plural.to_string() } else { name };
+            entries.push((key, entry));
         }
     }
     if entries.is_empty() {

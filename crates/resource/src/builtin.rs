@@ -50,6 +50,7 @@ impl Descriptor {
             cells: None,
             cell_fields: &[],
             select_fields: Vec::new(),
+            unknown_field_names_kind: false,
             subresources: Vec::new(),
             hooks: Arc::new(NoHooks),
             review: None,
@@ -136,6 +137,12 @@ impl Descriptor {
             })
             .collect();
         self.cells = Some(cells);
+        self
+    }
+
+    /// Upstream's text about field selectors that it does not know names the kind.
+    pub fn unknown_field_names_kind(mut self) -> Descriptor {
+        self.unknown_field_names_kind = true;
         self
     }
 

@@ -57,6 +57,8 @@ pub struct Descriptor {
     pub cell_fields: &'static [&'static str],
     /// Besides metadata.name and metadata.namespace.
     pub select_fields: Vec<SelectField>,
+    /// Upstream's text about other field selectors names the kind.
+    pub unknown_field_names_kind: bool,
     pub subresources: Vec<Subresource>,
     pub hooks: Arc<dyn Hooks>,
     /// Objects of this resource are questions: a create answers them, and nothing is stored.

@@ -50,6 +50,11 @@ pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
     all_with(schema, &Settings::default())
 }
 
+/// The descriptors of what is stored for the server's own use and served nowhere.
+pub fn internal(schema: &Arc<Schema>) -> Vec<Descriptor> {
+    vec![core::rangeallocation::descriptor(schema)]
+}
+
 /// As [`all`], for a server with other flags.
 pub fn all_with(schema: &Arc<Schema>, settings: &Settings) -> Vec<Descriptor> {
     let groups = [

@@ -50,6 +50,11 @@ pub fn patch_format_of(headers: &HeaderMap, descriptor: &Descriptor) -> Result<P
         Some("application/merge-patch+json") => Ok(PatchFormat::Merge),
         Some("application/strategic-merge-patch+json") if !descriptor.stored_as_json => Ok(PatchFormat::Strategic),
         Some("application/apply-patch+yaml") => Ok(PatchFormat::Apply),
+        _ if descriptor.stored_as_json => Err(Status::failure(
+            415,
+            Reason::UnsupportedMediaType,
+            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+        )),
         _ => {
             let mut status = Status::failure(415, Reason::UnsupportedMediaType, "415: Unsupported Media Type");
             status.details = Some(Box::default());
@@ -187,6 +192,12 @@ fn typed_object(
     }
     let actual = actual_kind(&api_version, &kind, expected);
     if route.descriptor().stored_as_json && ty == route.descriptor().type_id {
+        if kind.is_empty() {
+            return Err(unrecognized(&format!("Object 'Kind' is missing in '{}'", shown(body))));
+        }
+        if api_version.is_empty() {
+            return Err(other_version(&Gvk::new("", "", &kind), expected));
+        }
         check_custom_kind(&actual, expected, body)?;
     } else {
         check_kind(route, &actual, expected)?;
@@ -247,9 +258,39 @@ fn other_version(actual: &Gvk, expected: &Gvk) -> Status {
     ))
 }
 
+/// Versions that upstream knows and no longer serves.
+const FORMER_VERSIONS: &[(&str, &str)] = &[
+    ("extensions", "v1beta1"),
+    ("apps", "v1beta1"),
+    ("apps", "v1beta2"),
+    ("batch", "v1beta1"),
+    ("policy", "v1beta1"),
+    ("autoscaling", "v2beta1"),
+    ("autoscaling", "v2beta2"),
+    ("networking.k8s.io", "v1beta1"),
+    ("rbac.authorization.k8s.io", "v1alpha1"),
+    ("rbac.authorization.k8s.io", "v1beta1"),
+    ("storage.k8s.io", "v1alpha1"),
+    ("storage.k8s.io", "v1beta1"),
+    ("scheduling.k8s.io", "v1alpha1"),
+    ("scheduling.k8s.io", "v1beta1"),
+    ("coordination.k8s.io", "v1beta1"),
+    ("discovery.k8s.io", "v1beta1"),
+    ("events.k8s.io", "v1beta1"),
+    ("admissionregistration.k8s.io", "v1beta1"),
+    ("certificates.k8s.io", "v1beta1"),
+    ("node.k8s.io", "v1beta1"),
+    ("flowcontrol.apiserver.k8s.io", "v1beta1"),
+    ("flowcontrol.apiserver.k8s.io", "v1beta2"),
+    ("flowcontrol.apiserver.k8s.io", "v1beta3"),
+];
+
 fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
     if actual == expected {
         return Ok(());
+    }
+    if actual.kind == expected.kind && FORMER_VERSIONS.contains(&(&*actual.group, &*actual.version)) {
+        return Err(other_version(actual, expected));
     }
     if !route.resources.has_kind(actual) {
         return Err(cannot_be_handled(actual, &expected.kind, &not_registered(actual)));

@@ -258,6 +258,9 @@ impl ResourceRequest<'_> {
     async fn get_scale(&self) -> Result<Response<Body>> {
         let object = read::get(self.server, &self.route, self.query).await?;
         let parent = read::served_value(self.route.descriptor(), &object)?;
+        if let Some(part) = &self.route.part {
+            scale::check_readable(&part.does, self.route.descriptor(), &parent)?;
+        }
         Ok(self.scale_of(200, &parent))
     }
 

@@ -138,6 +138,10 @@ fn unknown_field(descriptor: &Descriptor, field: &str) -> Status {
         let text = format!("{quoted} is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
         return Status::bad_request(text);
     }
+    if descriptor.unknown_field_names_kind {
+        let quoted = meta::field::quote(field);
+        return Status::bad_request(format!("field label {quoted} not supported for {}", descriptor.kind));
+    }
     Status::bad_request(format!("field label not supported: {field}"))
 }
 

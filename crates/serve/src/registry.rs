@@ -24,6 +24,8 @@ pub struct Resources {
     versions: HashMap<(Str, Str), BTreeMap<Str, Arc<Endpoint>>>,
     /// By group and plural: the entry whose version is the storage version.
     stored: HashMap<(Str, Str), Arc<Endpoint>>,
+    /// Those that are stored and that no path leads to.
+    internal: Vec<Arc<Descriptor>>,
 }
 
 pub struct Registry {
@@ -115,6 +117,26 @@ impl Resources {
             version.insert(d.plural.clone(), endpoint);
         }
         resources
+    }
+
+    /// Adds resources that are stored for the server's own use and served nowhere.
+    pub fn with_internal(mut self, descriptors: impl IntoIterator<Item = Arc<Descriptor>>) -> Resources {
+        for descriptor in descriptors {
+            let key = (descriptor.group.clone(), descriptor.plural.clone());
+            self.stored.insert(key, Arc::new(Endpoint::new(descriptor.clone())));
+            self.internal.push(descriptor);
+        }
+        self
+    }
+
+    /// What [`Resources::with_internal`] added.
+    pub fn internal(&self) -> &[Arc<Descriptor>] {
+        &self.internal
+    }
+
+    /// The entry of everything that is stored, in the version that is stored.
+    pub fn stored_forms(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.stored.values().filter(|endpoint| !endpoint.prefix.is_empty())
     }
 
     pub fn endpoint(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Endpoint>> {

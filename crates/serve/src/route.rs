@@ -31,12 +31,24 @@ impl Route {
             return Err(if known { NoRoute::Refused(Status::resource_not_found()) } else { NoRoute::UnknownGroup });
         };
         let is_custom = endpoint.descriptor.stored_as_json;
-        let no_part = |status| if is_custom { NoRoute::UnknownGroup } else { NoRoute::Refused(status) };
-        let part = find_part(&endpoint.descriptor, &info).map_err(no_part)?;
-        let methods = match &part {
+        let elsewhere = is_custom && !fits_scope(&endpoint.descriptor, &info, method);
+        let part = match find_part(&endpoint.descriptor, &info) {
+            _ if elsewhere => return Err(NoRoute::UnknownGroup),
+            Ok(part) => part,
+            Err(_) if is_custom => {
+                let d = &endpoint.descriptor;
+                return Err(NoRoute::Refused(Status::not_found(&d.group, &d.plural, &info.name)));
+            }
+            Err(status) => return Err(NoRoute::Refused(status)),
+        };
+        let mut methods = match &part {
             Some(part) => part_methods(part),
             None => methods(&endpoint.descriptor, &info),
         };
+        if is_custom && part.is_none() && !info.watch_path {
+            // Upstream does not look at the name of what is created.
+            methods.push("POST");
+        }
         check_method(&methods, method).map_err(|status| {
             let d = &endpoint.descriptor;
             let custom = || Status::method_not_supported(&d.group, &d.plural, info.verb);
@@ -59,6 +71,12 @@ impl Route {
     pub fn descriptor(&self) -> &Descriptor {
         &self.endpoint.descriptor
     }
+}
+
+/// Whether a custom resource is served at this kind of path. Across namespaces there is nothing but reading.
+fn fits_scope(descriptor: &Descriptor, info: &PathInfo, method: &Method) -> bool {
+    let reads_all = !info.is_named && *method == Method::GET;
+    if descriptor.namespaced { info.in_namespace || reads_all } else { !info.in_namespace }
 }
 
 /// The subresource that the path names, and whether the path fits the resource's scope.

@@ -67,6 +67,17 @@ fn places(does: &SubresourceKind) -> Option<Places<'_>> {
     }
 }
 
+/// 500 for a custom resource that has no number to show.
+pub fn check_readable(does: &SubresourceKind, descriptor: &Descriptor, parent: &Value) -> Result<()> {
+    match places(does) {
+        Some(places) if descriptor.stored_as_json && parent.path(places.spec_replicas).is_null() => {
+            let path = meta::field::quote(&format!(".{}", places.spec_replicas));
+            Err(Status::internal(format!("the spec replicas field {path} does not exist")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The Scale of an object in its served version.
 pub fn of_parent(does: &SubresourceKind, parent: &Value) -> Value {
     let Some(places) = places(does) else { return Value::Null };
@@ -113,7 +124,7 @@ pub fn propose(attempt: &Attempt, wanted: &ScaleChange) -> Result<Value> {
     let mut live = of_parent(&part.does, &parent);
     managed::entries_of_scale(&parent, &mut live, &replicas_path);
     let scale = changed(attempt, wanted, &live)?;
-    validate(&scale)?;
+    validate(&scale, descriptor, &places)?;
     let version = scale["metadata"]["resourceVersion"].str();
     if !version.is_empty() {
         parent.entry("metadata").set("resourceVersion", version);
@@ -157,12 +168,17 @@ fn changed(attempt: &Attempt, wanted: &ScaleChange, live: &Value) -> Result<Valu
     Ok(scale)
 }
 
-fn validate(scale: &Value) -> Result<()> {
+fn validate(scale: &Value, parent: &Descriptor, places: &Places) -> Result<()> {
     let replicas = scale["spec"]["replicas"].int();
     if replicas >= 0 {
         return Ok(());
     }
     let mut errs = ErrorList::new();
+    if parent.stored_as_json {
+        let path = Path::root().child_named(&format!(".{}", places.spec_replicas));
+        errs.invalid(&path, replicas, "should be a non-negative integer");
+        return Err(Status::invalid(&parent.group, &parent.kind, scale["metadata"]["name"].str(), errs));
+    }
     errs.invalid(&Path::new("spec").child("replicas"), replicas, "must be greater than or equal to 0");
     Err(Status::invalid("autoscaling", "Scale", scale["metadata"]["name"].str(), errs))
 }

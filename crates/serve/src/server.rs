@@ -78,7 +78,7 @@ impl Default for Settings {
 impl Server {
     /// Serves these resources from now on, and keeps their objects in the store.
     pub fn publish(&self, resources: Resources) {
-        resources.all().filter(|e| is_stored_form(e)).for_each(|e| self.store.register(store_resource(e)));
+        resources.stored_forms().for_each(|e| self.store.register(store_resource(e)));
         self.registry.replace(resources);
     }
 }

@@ -6,7 +6,7 @@ mod limited;
 mod scopes;
 mod usage;
 
-pub use usage::plan_status;
+pub use usage::{kinds_of, plan_status};
 
 use crate::resource_list::ResourceList;
 use crate::{Attributes, Operation, Plugin};

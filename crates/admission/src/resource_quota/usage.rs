@@ -253,6 +253,12 @@ fn device_claim(claim: &Value) -> ResourceList {
     usage
 }
 
+/// Group and plural of what a quota counts.
+pub fn kinds_of(quota: &Value) -> Vec<(String, String)> {
+    let named = quota["spec"]["hard"].entries().filter_map(|(name, _)| Counted::of_name(name));
+    named.map(|(group, resource, _)| (group, resource)).collect()
+}
+
 /// The status that a quota should have: its limits, and what the objects of its namespace use of them now.
 pub fn plan_status(quota: &Value, reader: &dyn Reader) -> Value {
     let namespace = quota["metadata"]["namespace"].str();

@@ -45,7 +45,8 @@ impl Hooks for ConfigMap {
             total += base64::decoded_len(value.str());
         }
         if total > TOTAL_BYTES_MAX {
-            errs.too_long(&Path::new(""), TOTAL_BYTES_MAX);
+            // Upstream's path has one step, without a name.
+            errs.too_long(&Path::root().key(""), TOTAL_BYTES_MAX);
         }
     }
 

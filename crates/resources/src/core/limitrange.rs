@@ -1,6 +1,6 @@
 //! LimitRange: bounds and defaults for the resources of a namespace's pods, containers and claims.
 
-use super::pod::resources;
+use super::pod::{defaults, resources};
 use crate::rules::quantity;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
@@ -28,6 +28,11 @@ impl Hooks for LimitRange {
     /// Containers' defaults: limit from the maximum, request from the limit, else from the minimum.
     fn default(&self, object: &mut Value) {
         for limit in object.path_mut("spec.limits").map(Value::items_mut).unwrap_or_default() {
+            for list in LISTS {
+                if let Some(list) = limit.get_mut(list) {
+                    defaults::round_quantities(list);
+                }
+            }
             if limit["type"].str() != "Container" {
                 continue;
             }

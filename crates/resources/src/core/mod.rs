@@ -13,6 +13,7 @@ pub(crate) mod persistentvolume;
 mod persistentvolumeclaim;
 pub(crate) mod pod;
 mod podtemplate;
+pub(crate) mod rangeallocation;
 mod replicationcontroller;
 mod resourcequota;
 mod secret;

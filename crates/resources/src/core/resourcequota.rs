@@ -1,6 +1,6 @@
 //! ResourceQuota: hard limits on what a namespace uses.
 
-use super::pod::resources;
+use super::pod::{defaults, resources};
 use crate::rules::shown;
 use crate::{cells, columns};
 use meta::Value;
@@ -78,6 +78,14 @@ const SCOPES: [(&str, &[&str], bool); 7] = [
 struct ResourceQuota;
 
 impl Hooks for ResourceQuota {
+    fn default(&self, object: &mut Value) {
+        for list in ["spec.hard", "status.hard", "status.used"] {
+            if let Some(list) = object.path_mut(list) {
+                defaults::round_quantities(list);
+            }
+        }
+    }
+
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         validate_spec(&object["spec"], errs);
         validate_amounts(&object["status"], "status", errs);

@@ -27,6 +27,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         })
         .columns(COLUMNS, cells)
         .cell_fields(CELL_FIELDS)
+        .unknown_field_names_kind()
         .select_value("status.successful", SelectValue::Function(successful))
         .hooks(Job)
         .status(strategies::STATUS, status::Status)

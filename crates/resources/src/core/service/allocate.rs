@@ -168,7 +168,8 @@ fn lower_band(size: u64, part: u64, most: u64) -> u64 {
     if size < 16 { 0 } else { (size / part).clamp(16, most) }
 }
 
-fn ports_of(object: &Value) -> impl Iterator<Item = i64> {
+/// The node ports of a service, that of its health check too.
+pub fn ports_of(object: &Value) -> impl Iterator<Item = i64> {
     let spec = &object["spec"];
     let health = spec["healthCheckNodePort"].int();
     let ports = spec["ports"].items().iter().map(|p| p["nodePort"].int());

@@ -3,6 +3,7 @@
 mod allocate;
 mod defaults;
 mod families;
+mod port_range;
 mod table;
 mod update;
 mod validate;
@@ -92,7 +93,9 @@ impl Hooks for Service {
         object: Option<&mut Value>,
         old: Option<&Value>,
     ) -> Result<Vec<SideWrite>> {
-        allocate::plan_side_writes(ctx, object.as_deref(), old)
+        let mut writes = allocate::plan_side_writes(ctx, object.as_deref(), old)?;
+        writes.extend(port_range::plan_write(&self.settings, ctx, object.as_deref(), old));
+        Ok(writes)
     }
 }
 
