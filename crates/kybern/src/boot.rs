@@ -1,6 +1,6 @@
 //! The objects that every cluster has, written at each start through the same path as those of clients.
 
-mod cluster;
+pub mod cluster;
 mod rbac;
 
 use std::sync::Arc;

@@ -10,6 +10,7 @@ pub mod bench;
 pub mod boot;
 pub mod data_dir;
 pub mod definitions;
+pub mod endpoints;
 pub mod flags;
 mod keep;
 pub mod kubeconfig;

@@ -17,6 +17,7 @@ use crate::assemble;
 use crate::bench;
 use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
+use crate::endpoints::Membership;
 use crate::flags::{self, Call, Given};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
@@ -26,6 +27,9 @@ use crate::{aggregate, definitions, keep};
 
 /// Open requests get this long to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// To tell the other servers.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The whole program.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
@@ -109,6 +113,8 @@ pub struct Running {
     /// Keeps statuses of the server's own.
     statuses: JoinHandle<()>,
     aggregation: JoinHandle<()>,
+    /// Among the servers of one etcd.
+    membership: Option<(Membership, JoinHandle<()>)>,
 }
 
 impl Running {
@@ -148,6 +154,9 @@ impl Running {
         let statuses = keep::start(server.clone());
         let aggregation =
             aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);
+        let member = |advertised| Membership::new(server.clone(), advertised, address.port());
+        let membership = options.etcd.as_ref().and(options.advertise_address).map(member);
+        let membership = membership.map(|member| (member.clone(), member.start()));
         health.mark_booted();
         let mut ports = vec![];
         let handler = {
@@ -165,13 +174,21 @@ impl Running {
             let port = Port { listener, tls: None, trusted: true, limits };
             ports.push(tokio::spawn(listen(port, handler, stopping)));
         }
-        Ok(Running { address, pki, server, health, stop, ports, definitions, statuses, aggregation })
+        Ok(Running { address, pki, server, health, stop, ports, definitions, statuses, aggregation, membership })
     }
 
     /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
     /// requests get a while to finish.
     pub async fn stop(self, delay: Duration) {
         self.health.mark_shutting_down();
+        if let Some((member, task)) = &self.membership {
+            task.abort();
+            match tokio::time::timeout(LEAVE_TIMEOUT, member.leave()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => tracing::warn!(%why, "address not withdrawn"),
+                Err(_) => tracing::warn!("address not withdrawn in time"),
+            }
+        }
         tokio::time::sleep(delay).await;
         self.definitions.abort();
         self.statuses.abort();

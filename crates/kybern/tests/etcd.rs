@@ -114,6 +114,54 @@ async fn pages_and_watches_continue_at_another_server() {
     assert_eq!(seen, ["DELETED m3", "ADDED late"]);
 }
 
+/// The addresses that the service `kubernetes` leads to.
+async fn own_addresses(server: &Arc<serve::Server>) -> [Vec<String>; 2] {
+    let get = async |path: &str| {
+        let (code, text) = kybern::boot::send(server, Method::GET, path, "", &Value::Null).await;
+        assert_eq!(code, 200, "{text}");
+        json::parse(text.as_bytes()).unwrap().value
+    };
+    let endpoints = get("/api/v1/namespaces/default/endpoints/kubernetes").await;
+    let slice = get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes").await;
+    let of_endpoints = endpoints["subsets"][0]["addresses"].items().iter().map(|a| a["ip"].str().to_owned());
+    let of_slice = slice["endpoints"].items().iter().map(|endpoint| endpoint["addresses"][0].str().to_owned());
+    [of_endpoints.collect(), of_slice.collect()]
+}
+
+/// As whole programs, with ports and directories.
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_know_of_each_other() {
+    let Some(etcd) = EtcdServer::start("members") else { return };
+    let client = Client::new(&etcd.options().client).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let start = async |address: &str| {
+        let line = format!(
+            "kybern serve --secure-port=0 --advertise-address={address} --etcd-servers=http://127.0.0.1:{} --data-dir={}",
+            etcd.port,
+            folder.path().join(address).display()
+        );
+        let kybern::flags::Call::Run(given) = kybern::flags::read(line.split(' ').map(str::to_owned)) else {
+            panic!("a command line")
+        };
+        let options = kybern::options::Options::resolve(&given).unwrap();
+        kybern::run::Running::start(&options).await.unwrap_or_else(|why| panic!("{why}"))
+    };
+    let both = ["10.1.0.1".to_owned(), "10.1.0.2".to_owned()];
+    let (one, two) = (start(&both[0]).await, start(&both[1]).await);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while own_addresses(&one.server).await != [both.to_vec(), both.to_vec()] {
+        assert!(Instant::now() < deadline, "{:?}", own_addresses(&one.server).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let lease = raw(&client, "/registry/masterleases/10.1.0.2").await;
+    assert!(lease.lease != 0 && lease.value.starts_with(b"k8s\0"));
+    two.stop(Duration::ZERO).await;
+    assert_eq!(own_addresses(&one.server).await, [both[..1].to_vec(), both[..1].to_vec()]);
+    let last = one.server.clone();
+    one.stop(Duration::ZERO).await;
+    assert_eq!(own_addresses(&last).await[0], both[..1], "the last one leaves its address");
+}
+
 fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/wire/roundtrip")
 }

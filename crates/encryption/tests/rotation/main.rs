@@ -62,6 +62,7 @@ fn secrets() -> Resource {
         prefix: "/registry/secrets/".into(),
         extract: Arc::new(|key, bytes| Ok(meta_of(key, bytes))),
         field_names: vec![],
+        canonical: None,
     }
 }
 

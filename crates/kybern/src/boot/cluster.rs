@@ -116,28 +116,41 @@ fn own_service(facts: &Facts) -> Vec<Wanted> {
         }
     });
     let mut wanted = vec![Wanted::new("/api/v1/namespaces/default/services", service)];
-    let Some(endpoint) = facts.endpoint else { return wanted };
-    let family = if endpoint.is_ipv4() { "IPv4" } else { "IPv6" };
-    let endpoint = endpoint.to_string();
+    if let Some(address) = facts.endpoint {
+        wanted.push(own_endpoints(&[address], facts.port));
+        wanted.push(own_slice(&[address], facts.port));
+    }
+    wanted
+}
+
+/// Where servers are, as the Endpoints of that service.
+pub fn own_endpoints(addresses: &[IpAddr], port: u16) -> Wanted {
+    let addresses: Vec<Value> = addresses.iter().map(|address| value!({"ip": (address.to_string())})).collect();
     let endpoints = value!({
         "apiVersion": "v1", "kind": "Endpoints",
         "metadata": {
             "name": "kubernetes", "namespace": "default", "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}
         },
-        "subsets": [{"addresses": [{"ip": (&endpoint)}], "ports": [{"name": "https", "port": port, "protocol": "TCP"}]}]
+        "subsets": [{"addresses": addresses, "ports": [{"name": "https", "port": (i64::from(port)), "protocol": "TCP"}]}]
     });
-    wanted.push(Wanted::new("/api/v1/namespaces/default/endpoints", endpoints));
+    Wanted::new("/api/v1/namespaces/default/endpoints", endpoints)
+}
+
+/// The same as a slice; the addresses are of one family.
+pub fn own_slice(addresses: &[IpAddr], port: u16) -> Wanted {
+    let family = if addresses.iter().all(IpAddr::is_ipv4) { "IPv4" } else { "IPv6" };
+    let endpoint = |address: &IpAddr| value!({"addresses": [(address.to_string())], "conditions": {"ready": true}});
+    let endpoints: Vec<Value> = addresses.iter().map(endpoint).collect();
     let slice = value!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {
             "name": "kubernetes", "namespace": "default", "labels": {"kubernetes.io/service-name": "kubernetes"}
         },
         "addressType": family,
-        "endpoints": [{"addresses": [(&endpoint)], "conditions": {"ready": true}}],
-        "ports": [{"name": "https", "port": port, "protocol": "TCP"}]
+        "endpoints": endpoints,
+        "ports": [{"name": "https", "port": (i64::from(port)), "protocol": "TCP"}]
     });
-    wanted.push(Wanted::new("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slice));
-    wanted
+    Wanted::new("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slice)
 }
 
 /// One for each group and version that this server answers itself.
