@@ -2,10 +2,14 @@
 
 mod accounts;
 mod bootstrap;
+mod issuers;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use arc_swap::ArcSwap;
+use meta::Str;
 use serve::Resources;
 use serve::authenticate::{
     Anonymous, Authenticator, Authenticators, BearerTokens, ClientCertificates, FrontProxy, TokenFile,
@@ -22,6 +26,8 @@ use crate::trust;
 
 pub use accounts::Accounts;
 use bootstrap::BootstrapTokens;
+use issuers::Issuers;
+use webhook::WebhookFlags;
 
 const CLIENT_CA: &str = "client-ca-file";
 const PROXY_CA: &str = "requestheader-client-ca-file";
@@ -29,6 +35,10 @@ const PROXY_CA: &str = "requestheader-client-ca-file";
 #[derive(Clone, Debug, Default)]
 pub struct Authentication {
     pub anonymous: bool,
+    /// Whether the flag was given.
+    anonymous_set: bool,
+    issuers: Issuers,
+    webhook: Option<WebhookFlags>,
     /// `None`: kybern's own CA.
     pub client_ca: Option<PathBuf>,
     pub token_file: Option<PathBuf>,
@@ -81,6 +91,9 @@ impl Authentication {
         }
         Ok(Authentication {
             anonymous: given.switch("anonymous-auth")?,
+            anonymous_set: given.is_set("anonymous-auth"),
+            issuers: Issuers::resolve(given)?,
+            webhook: WebhookFlags::resolve(given)?,
             client_ca: path(given, CLIENT_CA),
             token_file: path(given, "token-auth-file"),
             front_proxy,
@@ -114,12 +127,14 @@ impl Authentication {
         }
         ordered.push(certificates);
         let anonymous = if self.anonymous { Anonymous::Everywhere } else { Anonymous::Nobody };
-        Ok(Authenticators { ordered, tokens: self.tokens(parts)?, anonymous: Arc::new(Arc::new(anonymous).into()) })
+        let anonymous = Arc::new(ArcSwap::from_pointee(anonymous));
+        Ok(Authenticators { ordered, tokens: self.tokens(parts, &anonymous)?, anonymous })
     }
 
-    fn tokens(&self, parts: &Parts) -> Result<BearerTokens, String> {
-        let audiences = self.audiences.iter().map(|audience| audience.as_str().into()).collect();
-        let mut tokens = BearerTokens { kinds: vec![], audiences };
+    /// Those that another server is asked about come last.
+    fn tokens(&self, parts: &Parts, anonymous: &Arc<ArcSwap<Anonymous>>) -> Result<BearerTokens, String> {
+        let audiences: Vec<Str> = self.audiences.iter().map(|audience| audience.as_str().into()).collect();
+        let mut tokens = BearerTokens { kinds: vec![], audiences: audiences.clone() };
         if let Some(path) = &self.token_file {
             let text = trust::read_file("token-auth-file", path)?;
             tokens.kinds.push(Arc::new(TokenFile::parse(&text).map_err(|why| format!("--token-auth-file: {why}"))?));
@@ -129,6 +144,13 @@ impl Authentication {
         tokens.kinds.push(Arc::new(AccountTokens::new(parts.keys.clone(), rules, store.clone(), resources.clone())));
         if self.bootstrap_tokens {
             tokens.kinds.push(Arc::new(BootstrapTokens { store, resources }));
+        }
+        let flag = self.anonymous_set.then_some(self.anonymous);
+        if let Some(issuers) = self.issuers.open(&self.accounts.issuers, flag, anonymous, parts.stopping)? {
+            tokens.kinds.push(issuers);
+        }
+        if let Some(webhook) = &self.webhook {
+            tokens.kinds.push(Arc::new(webhook.open(audiences)?));
         }
         Ok(tokens)
     }

@@ -47,6 +47,11 @@ impl Given {
         parts.map(str::to_owned).collect()
     }
 
+    /// The values of a flag that may be repeated and whose values hold commas.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        self.matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
+    }
+
     /// A switch: `--x`, `--x=true`, `--x=false`.
     pub fn switch(&self, name: &str) -> Result<bool, String> {
         match self.text(name) {

@@ -88,7 +88,8 @@ impl Client {
         }
     }
 
-    fn target(&self) -> &str {
+    /// Path and query of the URL that the client was made for.
+    pub fn target(&self) -> &str {
         self.url.path_and_query().map_or("/", |target| target.as_str())
     }
 

@@ -4,14 +4,16 @@
 mod bearer;
 mod digest;
 mod front_proxy;
+mod issuer;
 mod token_file;
+mod webhook;
 mod x509;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use arc_swap::ArcSwapAny;
+use arc_swap::ArcSwap;
 use http::HeaderMap;
 use meta::{Status, Str};
 use resource::User;
@@ -19,7 +21,9 @@ use resource::User;
 pub use bearer::{Bearer, BearerTokens, Token, TokenOutcome, Tokens};
 pub use digest::Remembered;
 pub use front_proxy::FrontProxy;
+pub use issuer::{JwtIssuer, JwtIssuers};
 pub use token_file::TokenFile;
+pub use webhook::TokenWebhook;
 pub use x509::{ClientCertificates, common_name};
 
 use crate::listen::Peer;
@@ -110,7 +114,7 @@ pub struct Authenticators {
     /// Asked before tokens.
     pub ordered: Vec<Arc<dyn Authenticator>>,
     pub tokens: BearerTokens,
-    pub anonymous: Arc<ArcSwapAny<Arc<Anonymous>>>,
+    pub anonymous: Arc<ArcSwap<Anonymous>>,
 }
 
 impl Authenticators {

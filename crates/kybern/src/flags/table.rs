@@ -178,6 +178,43 @@ const FLAGS: &[Flag] = &[
         AUTHENTICATION,
         "Audiences of tokens that are accepted [default: the first issuer]",
     ),
+    flag(
+        "authentication-config",
+        Value,
+        "",
+        AUTHENTICATION,
+        "OpenID issuers, as an AuthenticationConfiguration; may change",
+    ),
+    flag("oidc-issuer-url", Value, "", AUTHENTICATION, "OpenID issuer whose tokens are accepted"),
+    flag("oidc-client-id", Value, "", AUTHENTICATION, "Whom its tokens must be for"),
+    flag("oidc-ca-file", Value, "", AUTHENTICATION, "CA of the issuer [default: those that this machine trusts]"),
+    flag("oidc-username-claim", Value, "sub", AUTHENTICATION, "Claim with the user's name"),
+    flag(
+        "oidc-username-prefix",
+        Value,
+        "",
+        AUTHENTICATION,
+        "What names begin with; - is nothing [default: the issuer and #, but for email]",
+    ),
+    flag("oidc-groups-claim", Value, "", AUTHENTICATION, "Claim with the user's groups"),
+    flag("oidc-groups-prefix", Value, "", AUTHENTICATION, "What groups begin with"),
+    flag("oidc-signing-algs", List, "RS256", AUTHENTICATION, "Algorithms that its tokens may be signed with"),
+    flag("oidc-required-claim", List, "", AUTHENTICATION, "A claim that its tokens must have: key=value"),
+    flag(
+        "authentication-token-webhook-config-file",
+        Value,
+        "",
+        AUTHENTICATION,
+        "Server that is asked about other tokens, as a kubeconfig file",
+    ),
+    flag("authentication-token-webhook-version", Value, "v1beta1", AUTHENTICATION, "Version of its TokenReviews"),
+    flag(
+        "authentication-token-webhook-cache-ttl",
+        Value,
+        "2m0s",
+        AUTHENTICATION,
+        "How long the webhook's answers are remembered",
+    ),
     but(
         flag(
             "authorization-mode",
@@ -258,9 +295,6 @@ pub const UNUSED_VALUES: &[&str] = &[
     "allow-metric-labels",
     "allow-metric-labels-manifest",
     "apiserver-count",
-    "authentication-token-webhook-cache-ttl",
-    "authentication-token-webhook-config-file",
-    "authentication-token-webhook-version",
     "cert-dir",
     "coordinated-leadership-lease-duration",
     "coordinated-leadership-renew-deadline",
@@ -298,15 +332,6 @@ pub const UNUSED_VALUES: &[&str] = &[
     "max-requests-inflight",
     "min-compatibility-version",
     "min-request-timeout",
-    "oidc-ca-file",
-    "oidc-client-id",
-    "oidc-groups-claim",
-    "oidc-groups-prefix",
-    "oidc-issuer-url",
-    "oidc-required-claim",
-    "oidc-signing-algs",
-    "oidc-username-claim",
-    "oidc-username-prefix",
     "peer-advertise-ip",
     "peer-advertise-port",
     "peer-ca-file",
@@ -329,4 +354,4 @@ pub const UNUSED_VALUES: &[&str] = &[
 
 /// Flags of kube-apiserver that promise protection which kybern does not give, or name data that it would not see. To
 /// accept them would be a lie.
-pub const REFUSED: &[&str] = &["authentication-config", "etcd-servers-overrides"];
+pub const REFUSED: &[&str] = &["etcd-servers-overrides"];

@@ -6,7 +6,7 @@ fn union(anonymous: bool) -> Authenticators {
     let file = TokenFile::parse("secret,ann,7,\"dev,ops\"\n\n,empty,1\nbare,bob,8").expect("well formed");
     let tokens = BearerTokens { kinds: vec![Arc::new(file)], audiences: vec!["api".into()] };
     let anonymous = Arc::new(if anonymous { Anonymous::Everywhere } else { Anonymous::Nobody });
-    Authenticators { ordered: vec![], tokens, anonymous: Arc::new(ArcSwapAny::new(anonymous)) }
+    Authenticators { ordered: vec![], tokens, anonymous: Arc::new(arc_swap::ArcSwap::new(anonymous)) }
 }
 
 async fn ask(union: &Authenticators, headers: &[(&str, &str)]) -> Result<(String, String), u16> {
