@@ -24,6 +24,7 @@ mod owner_references_permission_enforcement;
 mod persistent_volume_claim_resize;
 mod pod_node_selector;
 pub mod pod_security;
+mod policy;
 mod pod_toleration_restriction;
 mod priority;
 mod resource_list;
@@ -75,6 +76,11 @@ pub struct Attributes<'a> {
 pub trait Cluster: Send + Sync {
     /// Whether an authorizer lets a user do something. Those that would have to ask another server do not count.
     fn allows(&self, user: &User, question: &Question) -> bool;
+
+    /// The same of a path that names no resource.
+    fn allows_path(&self, _user: &User, _verb: &str, _path: &str) -> bool {
+        false
+    }
 
     /// The resources that serve objects of a kind.
     fn resources_of(&self, group: &str, version: &str, kind: &str) -> Vec<Served>;
@@ -169,8 +175,8 @@ pub trait Plugin: Send + Sync {
 /// The plugins that are on, in upstream's order.
 pub struct Chain(Vec<Box<dyn Plugin>>);
 
-/// Every plugin there is, in upstream's order, and whether it is on by default. Those of webhooks and policies have
-/// their place before ResourceQuota.
+/// Every plugin there is, in upstream's order, and whether it is on by default. Those of webhooks
+/// have their place before ResourceQuota.
 const ALL: &[(&str, bool, Make)] = &[
     ("AlwaysAdmit", false, |_| Ok(Box::new(always::AlwaysAdmit))),
     (namespace_auto_provision::NAME, false, |_| Ok(Box::new(namespace_auto_provision::NamespaceAutoProvision))),
@@ -212,6 +218,7 @@ const ALL: &[(&str, bool, Make)] = &[
     }),
     ("DefaultIngressClass", true, |_| Ok(Box::new(default_class::DefaultIngressClass))),
     ("DenyServiceExternalIPs", false, |_| Ok(Box::new(deny_service_external_ips::DenyServiceExternalIPs))),
+    ("ValidatingAdmissionPolicy", true, |_| Ok(Box::new(policy::validating::ValidatingAdmissionPolicy::default()))),
     ("ResourceQuota", true, |given| Ok(Box::new(resource_quota::ResourceQuota::new(given)))),
     ("AlwaysDeny", false, |_| Ok(Box::new(always::AlwaysDeny))),
 ];

@@ -127,6 +127,7 @@ fn the_default_set_is_upstreams() {
         "ClusterTrustBundleAttest",
         "CertificateSubjectRestriction",
         "DefaultIngressClass",
+        "ValidatingAdmissionPolicy",
         "ResourceQuota",
     ];
     assert_eq!(names, wanted);

@@ -29,6 +29,10 @@ impl Cluster for Judge<'_> {
         })
     }
 
+    fn allows_path(&self, user: &User, verb: &str, path: &str) -> bool {
+        self.authorizers.decide_at_once(&Attributes { user, verb, path, resource: None, selection: Default::default() })
+    }
+
     fn resources_of(&self, group: &str, version: &str, kind: &str) -> Vec<Served> {
         let of_kind =
             self.resources.all().map(|endpoint| &endpoint.descriptor).filter(|descriptor| {
