@@ -182,7 +182,8 @@ fn parameters_are_found_by_name_or_selector() {
     by_name.0.push(("serviceaccounts", param("p1", "one")));
     assert!(create(&by_name, value!({"k": "one"})).result.is_err());
     assert!(create(&by_name, value!({"k": "two"})).result.is_ok());
-    let selected = value!({"paramRef": {"selector": {"matchLabels": {"role": "param"}}, "parameterNotFoundAction": "Allow"}});
+    let selected =
+        value!({"paramRef": {"selector": {"matchLabels": {"role": "param"}}, "parameterNotFoundAction": "Allow"}});
     let mut selecting = cluster(spec, selected);
     assert!(create(&selecting, value!({"k": "two"})).result.is_ok());
     selecting.0.push(("serviceaccounts", param("p1", "one")));
@@ -213,15 +214,15 @@ fn only_requests_that_match_are_judged() {
         spec.set("matchConstraints", constraints);
         create(&cluster(spec, Value::Null), value!({})).result.is_ok()
     };
-    let rule = |group: &str, operation: &str, resource: &str| {
-        value!([{"apiGroups": [group], "apiVersions": ["*"], "operations": [operation], "resources": [resource]}])
-    };
+    let rule = |group: &str, operation: &str, resource: &str| value!([{"apiGroups": [group], "apiVersions": ["*"], "operations": [operation], "resources": [resource]}]);
     assert!(!with(value!({"resourceRules": (rule("*", "*", "*"))})));
     assert!(with(value!({"resourceRules": (rule("apps", "*", "*"))})));
     assert!(with(value!({"resourceRules": (rule("", "UPDATE", "*"))})));
     assert!(with(value!({"resourceRules": (rule("", "CREATE", "configmaps/status"))})));
     assert!(!with(value!({"resourceRules": (rule("", "CREATE", "*/*"))})));
-    assert!(with(value!({"resourceRules": (rule("*", "*", "*")), "excludeResourceRules": (rule("", "*", "configmaps"))})));
+    assert!(with(
+        value!({"resourceRules": (rule("*", "*", "*")), "excludeResourceRules": (rule("", "*", "configmaps"))})
+    ));
     assert!(with(value!({"resourceRules": (rule("*", "*", "*")), "objectSelector": {"matchLabels": {"a": "b"}}})));
     assert!(with(value!({"resourceRules": (rule("*", "*", "*")), "namespaceSelector": {"matchLabels": {"in": "no"}}})));
 }

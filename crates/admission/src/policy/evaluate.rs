@@ -11,7 +11,8 @@ use std::rc::{Rc, Weak};
 /// The longest message that an expression makes (bytes).
 const MESSAGE_BYTES_MAX: usize = 5 * 1024;
 
-const OVER_BUDGET: &str = "validation failed due to running out of cost budget, no further validation rules will be run";
+const OVER_BUDGET: &str =
+    "validation failed due to running out of cost budget, no further validation rules will be run";
 
 /// What the expressions of a policy found.
 #[derive(Debug, Default, PartialEq)]

@@ -49,7 +49,10 @@ impl Compiled {
         let mut variables = Vec::new();
         for variable in written {
             let program = env.compile(variable["expression"].str(), all, &[]);
-            env.add(variable["name"].str(), program.as_ref().map_or(Type::Dyn, |program| program.output_type().clone()));
+            env.add(
+                variable["name"].str(),
+                program.as_ref().map_or(Type::Dyn, |program| program.output_type().clone()),
+            );
             variables.push(Variable { name: variable["name"].str().into(), program });
         }
         let without_authorizer = Variables { authorizer: false, ..all };

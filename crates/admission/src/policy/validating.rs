@@ -202,10 +202,7 @@ impl Subject<'_> {
             ("request", Cel::data(&self.request)),
             ("namespaceObject", or_null(candidate.namespace)),
             ("authorizer", Cel::authorizer(&self.asked)),
-            (
-                "authorizer.requestResource",
-                Cel::resource_check(&self.asked, resource_question(candidate.attributes)),
-            ),
+            ("authorizer.requestResource", Cel::resource_check(&self.asked, resource_question(candidate.attributes))),
         ];
         if !spec["paramKind"].is_null() {
             given.push(("params", or_null(param)));
