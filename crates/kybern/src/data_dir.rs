@@ -14,6 +14,9 @@ impl DataDir {
     /// Makes the directory, readable by its owner only, when it does not exist.
     pub fn open(root: PathBuf) -> io::Result<DataDir> {
         let dir = DataDir { root };
+        if dir.restoring().exists() {
+            return Err(io::Error::other("a restore did not finish; delete the directory and restore again"));
+        }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.pki(""))?;
         Ok(dir)
     }
@@ -34,6 +37,11 @@ impl DataDir {
 
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
+    }
+
+    /// What `kybern restore` fills.
+    pub fn restoring(&self) -> PathBuf {
+        self.root.join("restoring")
     }
 
     pub fn admin_kubeconfig(&self) -> PathBuf {

@@ -207,6 +207,8 @@ fn usage() -> String {
          kybern serve [flags]            serve the API; makes its own certificates and keeps its own data\n  \
          kybern kube-apiserver [flags]   the same with the whole command line of kube-apiserver\n  \
          kybern bench [flags]            measure this or another Kubernetes API server\n  \
+         kybern backup [flags] FILE      write a data directory's objects and keys into a file, also while it is used\n  \
+         kybern restore [flags] FILE     make a data directory from that file\n  \
          kybern version\n\n\
          kybern serve --help lists the flags.\n",
         own_version()

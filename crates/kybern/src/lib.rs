@@ -6,6 +6,7 @@ pub mod assemble;
 mod auditing;
 pub mod authentication;
 pub mod authorization;
+pub mod backup;
 pub mod bench;
 pub mod boot;
 pub mod data_dir;

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::assemble;
+use crate::backup;
 use crate::bench;
 use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
@@ -34,8 +35,10 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The whole program.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
     let args: Vec<String> = args.into_iter().collect();
-    if args.get(1).is_some_and(|name| name == "bench") {
-        return bench::main(args.into_iter().skip(1).collect());
+    match args.get(1).map(String::as_str) {
+        Some("bench") => return bench::main(args.into_iter().skip(1).collect()),
+        Some("backup" | "restore") => return backup::main(args.into_iter().skip(1).collect()),
+        _ => {}
     }
     let given = match flags::read(args) {
         Call::Run(given) => given,
@@ -158,6 +161,7 @@ impl Running {
         let membership = options.etcd.as_ref().and(options.advertise_address).map(member);
         let membership = membership.map(|member| (member.clone(), member.start()));
         health.mark_booted();
+        tokio::spawn(tell_failure(server.store.failed()));
         let mut ports = vec![];
         let handler = {
             let server = server.clone();
@@ -210,6 +214,13 @@ impl Running {
         if tokio::time::timeout(DRAIN_TIMEOUT, audited).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
+    }
+}
+
+/// Clients are told too, and `/readyz` and `/livez` fail; reading goes on.
+async fn tell_failure(failed: impl Future<Output = Option<Arc<str>>>) {
+    if let Some(why) = failed.await {
+        tracing::error!(%why, "the store accepts no writes until this is repaired and kybern restarted");
     }
 }
 

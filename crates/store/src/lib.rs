@@ -22,7 +22,7 @@ mod watch_log;
 pub use ::etcd::{Config as EtcdConfig, Tls as EtcdTls};
 pub use at_rest::{AtRest, Opened, Sealed};
 pub use commit::{CommitError, Committed, Expect, Op, TRANSACTION_BYTES_MAX};
-pub use embedded::restore;
+pub use embedded::{Attachment, Backup, Restored, backup, restore};
 pub use etcd::EtcdOptions;
 pub use object::{Canonical, ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;

@@ -124,6 +124,13 @@ impl Store {
         }
     }
 
+    /// Why nothing is acknowledged, when the store fails for good. Holds nothing of the store open.
+    pub fn failed(&self) -> impl Future<Output = Option<Arc<str>>> + Send + use<> {
+        let mut progress = self.core.progress.subscribe();
+        // The store may be closed first.
+        async move { progress.wait_for(|progress| progress.failed.is_some()).await.ok()?.failed.clone() }
+    }
+
     /// The newest revision that readers see.
     pub fn revision(&self) -> u64 {
         self.core.newest_revision()

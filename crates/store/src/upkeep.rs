@@ -5,6 +5,7 @@ use crate::embedded::{LogPlan, checkpoint, prepare_segment};
 use crate::engine::{Core, Pending, now_seconds};
 use std::io;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Runs until the store closes.
@@ -50,10 +51,11 @@ pub(crate) fn begin_expiry(core: &Core, now_seconds: i64) -> Vec<(Result<Committ
     due.into_iter().map(|op| core.submit(vec![op])).collect()
 }
 
-/// A checkpoint costs a write of everything, so it is made when it frees at least as much.
+/// A checkpoint costs a write of everything, so it is made when it frees at least as much: of the log before it, or of the
+/// checkpoint that it replaces.
 pub(crate) fn checkpoint_when_due(core: &Core, plan: &LogPlan) -> io::Result<()> {
     let closed = plan.segments.closed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let (_, published, _) = core.all_published();
+    let (newest, published, _) = core.all_published();
     let stored: u64 = published.iter().map(|published| published.newest().bytes).sum();
     let log_bytes: u64 = closed.iter().map(|segment| segment.bytes).sum();
     let allowed = core.options.disk_log_bytes_max.max(stored.saturating_mul(4));
@@ -67,8 +69,21 @@ pub(crate) fn checkpoint_when_due(core: &Core, plan: &LogPlan) -> io::Result<()>
     }
     let forgotten = closed.iter().filter(|segment| segment.last_revision <= core.compacted());
     let removable: u64 = forgotten.map(|segment| segment.bytes).sum();
-    if removable < stored.max(plan.segment_bytes) {
-        return Ok(());
+    if removable >= stored.max(plan.segment_bytes) || shrinks(core, plan, newest, stored) {
+        return checkpoint(core, plan, core.compacted());
     }
-    checkpoint(core, plan, core.compacted())
+    Ok(())
+}
+
+/// Whether the state that a checkpoint would have now is much smaller than the last one. It has objects for as long as
+/// their deletions are remembered.
+fn shrinks(core: &Core, plan: &LogPlan, newest: u64, stored: u64) -> bool {
+    let (checkpoint_bytes, after) = (&plan.segments.checkpoint_bytes, &plan.segments.shrinks_after);
+    // Metadata is in it too.
+    if checkpoint_bytes.load(Ordering::Relaxed) < stored.saturating_mul(4).max(2 * plan.segment_bytes) {
+        after.store(0, Ordering::Relaxed);
+        return false;
+    }
+    let _ = after.compare_exchange(0, newest, Ordering::Relaxed, Ordering::Relaxed);
+    core.compacted() >= after.load(Ordering::Relaxed)
 }

@@ -1,4 +1,4 @@
-//! A checkpoint: a whole state in one file, so that the log before it can go. A backup is the same thing elsewhere.
+//! A checkpoint: a whole state in one file, so that the log before it can go. A backup has the same form.
 //!
 //! The first frame says which revision was the newest and after which revision the log is needed. Then frames of
 //! objects, each with the prefix and the revision of its resource: the state of that resource at that revision exactly.
@@ -15,7 +15,7 @@ use std::io;
 use std::sync::Arc;
 
 /// A frame is closed when it has this much.
-const FRAME_BYTES: usize = 1 << 20;
+pub(crate) const FRAME_BYTES: usize = 1 << 20;
 
 pub(crate) fn checkpoint_name(revision: u64) -> String {
     format!("checkpoint-{revision:020}")
@@ -47,19 +47,9 @@ pub(crate) fn write_checkpoint(
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
     let header = FileHeader { kind: FileKind::Checkpoint, store_id, first: summary.newest };
-    file.write_at(&header.encode(), 0)?;
-    let mut writer = Writer { file, store_id, offset: FILE_HEADER_BYTES as u64, sequence: 0, frame: Vec::new() };
-    writer.begin();
-    writer.frame.extend_from_slice(&summary.newest.to_le_bytes());
-    writer.frame.extend_from_slice(&summary.log_after.to_le_bytes());
-    writer.end()?;
+    let mut writer = Writer::create(file, header, summary)?;
     for section in sections {
-        let begin = |writer: &mut Writer<'_>| {
-            writer.begin();
-            record::write_bytes(&mut writer.frame, section.prefix.as_bytes());
-            writer.frame.extend_from_slice(&section.revision.to_le_bytes());
-        };
-        begin(&mut writer);
+        writer.begin_section(&section.prefix, section.revision);
         for object in section.objects {
             let sealed = match at_rest {
                 Some(at_rest) => at_rest.seal(&object.key, object.key.as_bytes(), &object.bytes),
@@ -73,31 +63,57 @@ pub(crate) fn write_checkpoint(
                 writer.end()?;
                 // In portions: one large sync would hold up the log's.
                 file.sync()?;
-                begin(&mut writer);
+                writer.begin_section(&section.prefix, section.revision);
             }
         }
         writer.end()?;
     }
-    writer.begin();
-    writer.end()?;
-    file.sync()
+    writer.finish()
 }
 
-struct Writer<'a> {
+/// Writes the frames of a checkpoint one after the other.
+pub(crate) struct Writer<'a> {
     file: &'a dyn File,
     store_id: u64,
     offset: u64,
     sequence: u64,
-    frame: Vec<u8>,
+    /// The frame that is being filled.
+    pub(crate) frame: Vec<u8>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    /// Begins a file.
+    pub(crate) fn create(file: &'a dyn File, header: FileHeader, summary: Summary) -> io::Result<Writer<'a>> {
+        file.write_at(&header.encode(), 0)?;
+        let (store_id, offset) = (header.store_id, FILE_HEADER_BYTES as u64);
+        let mut writer = Writer { file, store_id, offset, sequence: 0, frame: Vec::new() };
+        writer.begin();
+        writer.frame.extend_from_slice(&summary.newest.to_le_bytes());
+        writer.frame.extend_from_slice(&summary.log_after.to_le_bytes());
+        writer.end()?;
+        Ok(writer)
+    }
+
+    /// Begins a frame of a section's objects.
+    pub(crate) fn begin_section(&mut self, prefix: &str, revision: u64) {
+        self.begin();
+        record::write_bytes(&mut self.frame, prefix.as_bytes());
+        self.frame.extend_from_slice(&revision.to_le_bytes());
+    }
+
+    /// Ends the file, durably.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.begin();
+        self.end()?;
+        self.file.sync()
+    }
+
     fn begin(&mut self) {
         self.frame.clear();
         frame::begin(&mut self.frame);
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    pub(crate) fn end(&mut self) -> io::Result<()> {
         frame::seal(&mut self.frame, 0, self.store_id, self.sequence);
         self.file.write_at(&self.frame, self.offset)?;
         self.offset += self.frame.len() as u64;
@@ -111,6 +127,8 @@ impl Writer<'_> {
 pub(crate) struct Checkpoint {
     pub(crate) name: String,
     pub(crate) store_id: u64,
+    /// The header's.
+    pub(crate) first: u64,
     pub(crate) summary: Summary,
     pub(crate) file: Box<dyn File>,
     /// Offset and whole length of each frame with objects.
@@ -126,13 +144,13 @@ pub(crate) struct Portion {
 }
 
 /// Opens a checkpoint and finds its frames; their contents are checked when they are read.
-pub(crate) fn open_checkpoint(files: &dyn Files, name: &str) -> io::Result<Checkpoint> {
+pub(crate) fn open_checkpoint(files: &dyn Files, name: &str, kind: FileKind) -> io::Result<Checkpoint> {
     let file = files.open(name)?;
     let mut bytes = [0; FILE_HEADER_BYTES];
     let count = file.read_at(&mut bytes, 0)?;
     let header = FileHeader::decode(&bytes[..count]).map_err(|why| refuse(name, why))?;
-    if header.kind != FileKind::Checkpoint {
-        return Err(refuse(name, "is not a checkpoint"));
+    if header.kind != kind {
+        return Err(refuse(name, "is of another kind"));
     }
     let (mut frames, mut offset) = (Vec::new(), FILE_HEADER_BYTES as u64);
     let file_len = file.len()?;
@@ -154,6 +172,7 @@ pub(crate) fn open_checkpoint(files: &dyn Files, name: &str) -> io::Result<Check
     let mut checkpoint = Checkpoint {
         name: name.to_owned(),
         store_id: header.store_id,
+        first: header.first,
         summary: Summary { newest: 0, log_after: 0 },
         file,
         frames,

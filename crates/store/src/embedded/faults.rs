@@ -7,6 +7,7 @@ use crate::commit::{CommitError, Expect, Op};
 use crate::engine::Pending;
 use crate::object::{Meta, Resource};
 use crate::store::{Options, Store};
+use crate::upkeep::checkpoint_when_due;
 use crate::watch::Kind;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -259,6 +260,41 @@ fn a_failed_sync_ends_acknowledging_and_says_why() {
     }
     assert!(store.failure().is_some());
     assert!(store.get("/registry/a/1").is_some() && store.get("/registry/a/2").is_none(), "reading goes on");
+}
+
+#[test]
+fn space_is_given_back_when_objects_are_deleted() {
+    let disk = Disk::new(3);
+    let (store, plan) = open(Arc::new(disk.clone()), resources(), options()).unwrap();
+    let commit = |op| {
+        let (outcome, pending) = store.core.submit(vec![op]);
+        store.core.wait_blocking(pending).and(outcome).unwrap()
+    };
+    let key = |n: u32| format!("/registry/a/{n:03}");
+    let keep_house = || {
+        prepare_segment(&plan, &|| false).unwrap();
+        checkpoint_when_due(&store.core, &plan).unwrap();
+    };
+    for round in 0..20 {
+        for n in 0..100 {
+            let bytes = Bytes::from(vec![round; 1000]);
+            commit(Op::Put { key: key(n), bytes, meta: Meta::default(), expect: Expect::Any });
+            keep_house();
+        }
+        store.compact(store.revision());
+    }
+    // 100 KB of objects, as much of a log and segments.
+    assert!(disk.used_bytes() < 400_000, "{} after writing 2 MB", disk.used_bytes());
+    let remembered = store.revision();
+    (0..95).for_each(|n| drop(commit(Op::Delete { key: key(n), expect: Expect::Any })));
+    keep_house();
+    assert!(disk.used_bytes() > 100_000 && store.snapshot_at("/registry/a/", remembered).is_ok(), "still remembered");
+    store.compact(store.revision());
+    keep_house();
+    assert!(disk.used_bytes() < 60_000, "{} for 5 KB of objects", disk.used_bytes());
+    let used = disk.used_bytes();
+    keep_house();
+    assert_eq!(disk.used_bytes(), used, "nothing is written again and again");
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub(crate) enum FileKind {
     Log,
     /// A state; `first` is its revision.
     Checkpoint,
+    /// The same elsewhere; `first` is the time when it was made, Unix seconds.
+    Backup,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,7 @@ impl FileHeader {
         let kind: u64 = match self.kind {
             FileKind::Log => 1,
             FileKind::Checkpoint => 2,
+            FileKind::Backup => 3,
         };
         let mut bytes = [0; FILE_HEADER_BYTES];
         bytes[..16].copy_from_slice(FILE_MAGIC);
@@ -57,6 +60,7 @@ impl FileHeader {
         let kind = match u64_at(bytes, 16) {
             1 => FileKind::Log,
             2 => FileKind::Checkpoint,
+            3 => FileKind::Backup,
             _ => return Err("is of an unknown kind"),
         };
         Ok(FileHeader { kind, store_id: u64_at(bytes, 24), first: u64_at(bytes, 32) })

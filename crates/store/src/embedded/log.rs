@@ -3,7 +3,7 @@
 use super::files::{File, Files};
 use super::frame::{self, FILE_HEADER_BYTES, FRAME_HEADER_BYTES, FileHeader, FileKind};
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A log file that is not written any more.
@@ -24,6 +24,10 @@ pub(crate) struct Segments {
     pub(crate) prepared: Mutex<Option<Box<dyn File>>>,
     /// The file in use is filled far enough for the next one to be prepared.
     wanted: AtomicBool,
+    /// What the newest checkpoint takes.
+    pub(crate) checkpoint_bytes: AtomicU64,
+    /// When history up to this revision is forgotten, a new checkpoint is much smaller than that one; 0 when it is not.
+    pub(crate) shrinks_after: AtomicU64,
 }
 
 /// The name of the prepared file; it is renamed when it becomes a segment.

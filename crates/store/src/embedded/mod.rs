@@ -4,6 +4,7 @@
 //! acknowledges. A second thread keeps house: it prepares the next log file, writes checkpoints from snapshots
 //! (writers are not held up) and removes what they replace.
 
+mod backup;
 mod checkpoint;
 #[cfg(test)]
 pub(crate) mod disk;
@@ -15,6 +16,7 @@ mod log;
 mod record;
 mod recover;
 
+pub use backup::{Attachment, Backup, Restored, backup, restore};
 pub(crate) use frame::begin as begin_batch;
 pub(crate) use log::{LogPlan, prepare_segment};
 pub(crate) use record::{write_delete, write_put, write_transaction};
@@ -26,14 +28,15 @@ use crate::store::{Options, Store};
 use crate::upkeep;
 use crate::version::Version;
 use crate::watch_log::{Feed, WatchLog};
-use checkpoint::{Section, Summary, checkpoint_name, open_checkpoint, write_checkpoint};
+use checkpoint::{Section, Summary, checkpoint_name, write_checkpoint};
 use files::{Directory, Files};
 use log::Log;
 use meta::Str;
-use recover::{Recovered, Recovery, new_store_id};
+use recover::{Recovered, Recovery};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 /// An error that names the file.
@@ -50,29 +53,6 @@ impl Store {
     pub fn open_embedded(directory: &Path, resources: Vec<Resource>, options: Options) -> io::Result<Store> {
         Ok(open(Arc::new(Directory::lock(directory)?), resources, options)?.0)
     }
-
-    /// Writes the newest state into a new file, from which [`restore`] makes a store. Does not hold up writers.
-    pub fn backup(&self, target: &Path) -> io::Result<()> {
-        let (Some(parent), Some(name)) = (target.parent(), target.file_name().and_then(|name| name.to_str())) else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the target is not a file's path"));
-        };
-        let files = Directory::unlocked(parent);
-        let temporary = format!("{name}.tmp");
-        let file = files.create(&temporary)?;
-        let state = State::of(&self.core, u64::MAX);
-        let newest = state.newest;
-        let summary = Summary { newest, log_after: newest };
-        write_checkpoint(
-            &*file,
-            new_store_id(),
-            summary,
-            state.sections(),
-            self.core.options.at_rest.as_deref(),
-            &|| false,
-        )?;
-        files.rename(&temporary, name)?;
-        files.sync()
-    }
 }
 
 /// A state that is being written.
@@ -86,7 +66,7 @@ struct State {
 }
 
 impl State {
-    /// The state of every resource at `revision`, or as soon after as its history allows; the newest when it lies ahead.
+    /// The state of every resource at `revision`, or as soon after as its history allows.
     fn of(core: &Core, revision: u64) -> State {
         let (newest, published, unclaimed) = core.all_published();
         let versions: Vec<(Str, u64, Version)> = published
@@ -123,6 +103,8 @@ pub(crate) fn checkpoint(core: &Core, plan: &LogPlan, revision: u64) -> io::Resu
     let name = checkpoint_name(state.newest);
     plan.files.rename("checkpoint.tmp", &name)?;
     plan.files.sync()?;
+    plan.segments.checkpoint_bytes.store(file.len()?, Ordering::Relaxed);
+    plan.segments.shrinks_after.store(0, Ordering::Relaxed);
     for old in plan.files.list()?.iter().filter(|old| old.starts_with("checkpoint-") && **old < name) {
         plan.files.remove(old)?;
     }
@@ -141,39 +123,6 @@ pub(crate) fn checkpoint(core: &Core, plan: &LogPlan, revision: u64) -> io::Resu
         closed().remove(0);
     }
     Ok(())
-}
-
-/// Makes a store out of a backup, in a directory without one. Revisions continue `revisions_skipped` after the
-/// backup's: clients that saw revisions after it notice and list again.
-///
-/// # Errors
-/// When the backup is damaged, or the directory has a store already.
-pub fn restore(backup: &Path, directory: &Path, revisions_skipped: u64) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (backup.parent(), backup.file_name().and_then(|name| name.to_str())) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the backup is not a file's path"));
-    };
-    let checkpoint = open_checkpoint(&Directory::unlocked(parent), name)?;
-    let files = Directory::lock(directory)?;
-    if files.list()?.iter().any(|name| name.starts_with("log-") || name.starts_with("checkpoint-")) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the directory has a store already"));
-    }
-    let newest = checkpoint.summary.newest.saturating_add(revisions_skipped);
-    let mut portions = Vec::new();
-    for number in 0..checkpoint.portions() {
-        let portion = checkpoint.read_portion(number)?;
-        let objects = portion.objects.into_iter().map(|o| Arc::new(o.into_object(&Arc::default())));
-        portions.push((portion.prefix, objects.collect::<Vec<_>>()));
-    }
-    let sections = portions.into_iter().map(|(prefix, objects)| Section {
-        prefix,
-        revision: newest,
-        objects: Box::new(objects.into_iter()),
-    });
-    let file = files.create("restored.tmp")?;
-    let summary = Summary { newest, log_after: newest };
-    write_checkpoint(&*file, new_store_id(), summary, sections.collect(), None, &|| false)?;
-    files.rename("restored.tmp", &checkpoint_name(newest))?;
-    files.sync()
 }
 
 pub(crate) fn open(files: Arc<dyn Files>, resources: Vec<Resource>, options: Options) -> io::Result<(Store, LogPlan)> {

@@ -95,6 +95,17 @@ pub(crate) fn write_object(into: &mut Vec<u8>, object: &Object, sealed: Option<&
     }
 }
 
+/// As it was read.
+pub(crate) fn write_stored(into: &mut Vec<u8>, stored: &Stored) {
+    write_bytes(into, stored.key.as_bytes());
+    into.extend_from_slice(&stored.revision.to_le_bytes());
+    into.extend_from_slice(&stored.create_revision.to_le_bytes());
+    into.extend_from_slice(&stored.expires_at_seconds.unwrap_or(NEVER).to_le_bytes());
+    write_bytes(into, &stored.bytes);
+    into.extend_from_slice(&u64::from(stored.fingerprint).to_le_bytes());
+    write_meta(into, &stored.meta);
+}
+
 fn write_meta(into: &mut Vec<u8>, meta: &Meta) {
     write_bytes(into, meta.namespace.as_bytes());
     write_bytes(into, meta.name.as_bytes());

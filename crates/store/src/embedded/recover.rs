@@ -50,7 +50,8 @@ impl Recovery<'_> {
             named.cloned().collect()
         };
         let (mut checkpoints, logs) = (named("checkpoint-"), named("log-"));
-        let checkpoint = checkpoints.pop().map(|name| open_checkpoint(&*self.files, &name)).transpose()?;
+        let checkpoint =
+            checkpoints.pop().map(|name| open_checkpoint(&*self.files, &name, FileKind::Checkpoint)).transpose()?;
         let mut state = State::new(self.resources);
         if let Some(checkpoint) = &checkpoint {
             self.load_checkpoint(checkpoint, &mut state)?;
@@ -63,6 +64,9 @@ impl Recovery<'_> {
         }
         if let Some(why) = state.unreadable.into_values().next() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        if let Some(checkpoint) = &checkpoint {
+            log.segments.checkpoint_bytes.store(checkpoint.file.len()?, Ordering::Relaxed);
         }
         // The process before this one may have ended between giving files their names and making those durable.
         self.files.sync()?;
@@ -118,17 +122,7 @@ impl Recovery<'_> {
     /// Replays the log and opens its end for writing.
     fn load_log(&self, checkpoint: Option<&Checkpoint>, logs: &[String], state: &mut State) -> io::Result<Log> {
         let mut store_id = checkpoint.map(|checkpoint| checkpoint.store_id);
-        let mut opened = Vec::new();
-        for name in logs {
-            let file = self.files.open(name)?;
-            let mut bytes = [0; FILE_HEADER_BYTES];
-            let count = file.read_at(&mut bytes, 0)?;
-            let header = FileHeader::decode(&bytes[..count]).map_err(|why| refuse(name, why))?;
-            if header.kind != FileKind::Log || *store_id.get_or_insert(header.store_id) != header.store_id {
-                return Err(refuse(name, "belongs to another store"));
-            }
-            opened.push(Segment { name: name.clone(), file, first: header.first });
-        }
+        let mut opened = open_segments(&*self.files, logs, &mut store_id)?;
         let store_id = store_id.unwrap_or_else(new_store_id);
         if opened.is_empty() {
             let log = Log::create(self.files.clone(), store_id, 1, self.segment_bytes, state.revision)?;
@@ -288,17 +282,36 @@ fn history_of<'a>(histories: &'a mut BTreeMap<Str, WatchLog>, key: &str) -> Opti
 }
 
 /// The revision that the checkpoint has for a key or prefix; 0 without a checkpoint.
-fn section_revision(sections: &BTreeMap<Str, u64>, key: &str) -> u64 {
+pub(crate) fn section_revision(sections: &BTreeMap<Str, u64>, key: &str) -> u64 {
     resource_of(sections, key).or_else(|| sections.get("")).copied().unwrap_or(0)
+}
+
+/// Opens the files of a log and checks that they are of one store: `store_id`, when it is known.
+pub(crate) fn open_segments(
+    files: &dyn Files,
+    names: &[String],
+    store_id: &mut Option<u64>,
+) -> io::Result<Vec<Segment>> {
+    let open = |name: &String| {
+        let file = files.open(name)?;
+        let mut bytes = [0; FILE_HEADER_BYTES];
+        let count = file.read_at(&mut bytes, 0)?;
+        let header = FileHeader::decode(&bytes[..count]).map_err(|why| refuse(name, why))?;
+        if header.kind != FileKind::Log || *store_id.get_or_insert(header.store_id) != header.store_id {
+            return Err(refuse(name, "belongs to another store"));
+        }
+        Ok(Segment { name: name.clone(), file, first: header.first })
+    };
+    names.iter().map(open).collect()
 }
 
 /// One file of the log.
 #[derive(Debug)]
-struct Segment {
-    name: String,
+pub(crate) struct Segment {
+    pub(crate) name: String,
     file: Box<dyn File>,
     /// The sequence of its first frame.
-    first: u64,
+    pub(crate) first: u64,
 }
 
 struct Contents {
@@ -308,9 +321,9 @@ struct Contents {
 
 /// How a segment ends.
 #[derive(Clone, Copy, Debug, Default)]
-struct End {
+pub(crate) struct End {
     /// The sequence that the next frame has.
-    next_sequence: u64,
+    pub(crate) next_sequence: u64,
     /// Where the next frame goes.
     end: u64,
     /// 0 when there is none.
@@ -318,13 +331,27 @@ struct End {
 }
 
 impl Segment {
+    fn read(&self, store_id: u64, last: bool, object: impl Fn(Stored) -> Read) -> io::Result<Contents> {
+        let mut transactions = Vec::new();
+        let end = self.read_each(store_id, last, |transaction| {
+            transactions.push(decode(transaction, &object));
+            Ok(())
+        })?;
+        Ok(Contents { transactions, end })
+    }
+
     /// Reads all frames. What follows them in the last segment may be a batch that a crash interrupted; anything whole
     /// that comes later means that acknowledged data is damaged.
-    fn read(&self, store_id: u64, last: bool, object: impl Fn(Stored) -> Read) -> io::Result<Contents> {
+    pub(crate) fn read_each(
+        &self,
+        store_id: u64,
+        last: bool,
+        mut each: impl FnMut(Transaction) -> io::Result<()>,
+    ) -> io::Result<End> {
         let mut bytes = vec![0; usize::try_from(self.file.len()?).map_err(|_| refuse(&self.name, "is too large"))?];
         let count = self.file.read_at(&mut bytes, 0)?;
         bytes.truncate(count);
-        let (mut at, mut next_sequence, mut transactions) = (FILE_HEADER_BYTES, self.first, Vec::new());
+        let (mut at, mut next_sequence) = (FILE_HEADER_BYTES, self.first);
         let mut last_frame_bytes = 0;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -334,7 +361,7 @@ impl Segment {
                     while !reader.is_empty() {
                         let read = reader.transaction();
                         let transaction = read.map_err(|Malformed| refuse(&self.name, "has a malformed frame"))?;
-                        transactions.push(decode(transaction, &object));
+                        each(transaction)?;
                     }
                     at += bytes;
                     last_frame_bytes = bytes;
@@ -345,7 +372,7 @@ impl Segment {
                     if later.is_some() || (!last && frame::find(rest, store_id) == Found::Broken) {
                         return Err(refuse(&self.name, &format!("is damaged at byte {at}, before data that is whole")));
                     }
-                    return Ok(Contents { transactions, end: End { next_sequence, end: at as u64, last_frame_bytes } });
+                    return Ok(End { next_sequence, end: at as u64, last_frame_bytes });
                 }
             }
         }
