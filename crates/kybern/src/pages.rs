@@ -156,7 +156,7 @@ fn kept(mut response: Response<Body>) -> Response<Body> {
 impl Pages for Site {
     fn answer(&self, server: &Server, head: &Parts) -> Option<Response<Body>> {
         let path = head.uri.path();
-        self.health.set_store_failed(server.store.failure().is_some());
+        self.health.set_store_failure(server.store.failure());
         if let Some(response) = self.health.respond(path, head.uri.query().unwrap_or_default()) {
             return Some(response.map(Body::from));
         }

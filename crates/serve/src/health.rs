@@ -1,7 +1,7 @@
 //! `/healthz`, `/livez`, `/readyz` and their single checks, as upstream lists them (k8s.io/apiserver/pkg/server/healthz).
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -70,7 +70,8 @@ const CHECKS: &[(&str, u8, Probe)] = &[
 pub struct Health {
     booted: AtomicBool,
     shutting_down: AtomicBool,
-    store_failed: AtomicBool,
+    /// Why nothing is acknowledged.
+    store_failure: Mutex<Option<Arc<str>>>,
     /// Checks that depend on flags, listed everywhere.
     more: Mutex<Vec<(String, Check)>>,
 }
@@ -93,9 +94,9 @@ impl Health {
         self.shutting_down.load(Ordering::Acquire)
     }
 
-    /// Whether writes can be made durable.
-    pub fn set_store_failed(&self, failed: bool) {
-        self.store_failed.store(failed, Ordering::Release);
+    /// Why writes cannot be made durable; `None` while they can.
+    pub fn set_store_failure(&self, why: Option<Arc<str>>) {
+        *self.store_failure.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// Adds a check to all three endpoints.
@@ -106,7 +107,7 @@ impl Health {
     /// Names and outcomes of the checks of an endpoint.
     fn checks(&self, listed: u8) -> Vec<(String, Result<(), String>)> {
         let own = CHECKS.iter().filter(|(_, place, _)| place & listed != 0);
-        let own = own.map(|(name, _, probe)| ((*name).to_owned(), self.run(*probe).map_err(str::to_owned)));
+        let own = own.map(|(name, _, probe)| ((*name).to_owned(), self.run(*probe)));
         let more = self.more.lock().unwrap_or_else(PoisonError::into_inner);
         own.chain(more.iter().map(|(name, check)| (name.clone(), check()))).collect()
     }
@@ -152,11 +153,12 @@ impl Health {
         })
     }
 
-    fn run(&self, probe: Probe) -> Result<(), &'static str> {
+    fn run(&self, probe: Probe) -> Result<(), String> {
+        let store_failure = || self.store_failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match probe {
-            Probe::Store if self.store_failed.load(Ordering::Acquire) => Err("the store accepts no writes"),
-            Probe::Booted if !self.booted.load(Ordering::Acquire) => Err("not finished"),
-            Probe::Shutdown if self.is_shutting_down() => Err("process is shutting down"),
+            Probe::Store => store_failure().map_or(Ok(()), |why| Err(format!("the store accepts no writes: {why}"))),
+            Probe::Booted if !self.booted.load(Ordering::Acquire) => Err("not finished".into()),
+            Probe::Shutdown if self.is_shutting_down() => Err("process is shutting down".into()),
             _ => Ok(()),
         }
     }
@@ -256,8 +258,12 @@ mod tests {
             "warn: some health checks cannot be excluded: no matches for \"a\",\"z\"\nhealthz check passed\n"
         ));
         assert_eq!(ask(&health, "/livez", "verbose=").1.lines().count(), 36);
-        health.set_store_failed(true);
-        assert_eq!(ask(&health, "/healthz/etcd", "").0, 500);
+        health.set_store_failure(Some("the disk is full".into()));
+        let said = "internal server error: the store accepts no writes: the disk is full\n";
+        assert_eq!(ask(&health, "/healthz/etcd", ""), (500, said.into()));
+        assert_eq!(ask(&health, "/readyz", "").0, 500);
+        health.set_store_failure(None);
+        assert_eq!(ask(&health, "/readyz", "").0, 200);
     }
 
     #[test]
