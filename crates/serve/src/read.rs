@@ -16,6 +16,9 @@ use store::{Object, OutOfRange, Snapshot, Term};
 const EXPIRED_PAGE: &str = "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 const EXPIRED_REVISION: &str = "The resourceVersion for the provided list is too old.";
 
+/// Labels with more values than this are looked for in all objects when any value will do.
+const LABEL_VALUES_MAX: usize = 64;
+
 /// One object; 404 when it is not there.
 pub async fn get(server: &Server, route: &Route, query: &Query) -> Result<Arc<Object>> {
     let text = query.text("resourceVersion");
@@ -118,16 +121,21 @@ impl Selection {
     }
 
     /// What the store's indexes can answer; the rest is for [`Selection::selects`].
-    fn terms(&self) -> Vec<Term> {
-        let mut terms: Vec<Term> =
-            self.exact_field().into_iter().map(|(index, value)| Term::Field { index, value: value.clone() }).collect();
-        for r in &self.labels.requirements {
-            let exact = matches!(r.operator, Operator::Equals | Operator::DoubleEquals | Operator::In);
-            if let ([value], true) = (r.values.as_slice(), exact) {
-                terms.push(Term::Label { key: r.key.clone(), value: value.clone() });
+    fn conditions(&self, snapshot: &Snapshot) -> Vec<Vec<Term>> {
+        let field = self.exact_field().map(|(index, value)| vec![Term::Field { index, value: value.clone() }]);
+        let labels = self.labels.requirements.iter().filter_map(|r| {
+            let label = |value: &Str| Term::Label { key: r.key.clone(), value: value.clone() };
+            match r.operator {
+                Operator::Equals | Operator::DoubleEquals | Operator::In => Some(r.values.iter().map(label).collect()),
+                Operator::Exists => {
+                    let values = snapshot.label_values(&r.key).map(|(value, _)| label(value));
+                    let values: Vec<Term> = values.take(LABEL_VALUES_MAX + 1).collect();
+                    (values.len() <= LABEL_VALUES_MAX).then_some(values)
+                }
+                _ => None,
             }
-        }
-        terms
+        });
+        field.into_iter().chain(labels).collect()
     }
 }
 
@@ -192,7 +200,7 @@ struct Place {
 fn page(place: &Place, prefix: &str, selection: &Selection, limit: usize) -> Page {
     let snapshot = &place.snapshot;
     let mut objects: Vec<Arc<Object>> = Vec::new();
-    let mut candidates = snapshot.select(&selection.terms(), &place.start);
+    let mut candidates = snapshot.select(&selection.conditions(snapshot), &place.start);
     let is_full = |objects: &Vec<_>| limit > 0 && objects.len() >= limit;
     for object in &mut candidates {
         if selection.selects(object) {

@@ -61,20 +61,48 @@ impl Snapshot {
         objects.take_while(|object| object.key.starts_with(self.prefix.as_str()))
     }
 
-    /// Objects that may satisfy all of `terms`, with keys at or after `start`, in key order: those that the rarest term
-    /// finds. The caller checks the rest. Costs what it returns. With no terms: all objects.
-    pub fn select<'a>(&'a self, terms: &[Term], start: &str) -> Box<dyn Iterator<Item = &'a Arc<Object>> + Send + 'a> {
-        let mut rarest: Option<&Posting> = None;
-        for term in terms {
-            let Some(posting) = self.version.postings.get(term) else { return Box::new(std::iter::empty()) };
-            if rarest.is_none_or(|other| posting.len() < other.len()) {
-                rarest = Some(posting);
+    /// Objects that may satisfy all of `conditions`, with keys at or after `start`, in key order: those that the rarest
+    /// condition finds. A condition is satisfied by one of its terms. The caller checks the rest. Costs what it returns.
+    /// With no conditions: all objects.
+    pub fn select<'a>(
+        &'a self,
+        conditions: &[Vec<Term>],
+        start: &str,
+    ) -> Box<dyn Iterator<Item = &'a Arc<Object>> + Send + 'a> {
+        let mut rarest: Option<(usize, Vec<&Posting>)> = None;
+        for terms in conditions {
+            let postings: Vec<&Posting> = terms.iter().filter_map(|term| self.version.postings.get(term)).collect();
+            let count = postings.iter().map(|posting| posting.len()).sum();
+            if rarest.as_ref().is_none_or(|(least, _)| count < *least) {
+                rarest = Some((count, postings));
             }
         }
-        let Some(posting) = rarest else { return Box::new(self.iter_from(start)) };
-        let keys = posting.iter_from(self.prefix.as_str().max(start)).map(|(key, _)| key);
-        let keys = keys.take_while(|key| key.starts_with(self.prefix.as_str()));
-        Box::new(keys.filter_map(|key| self.version.objects.get(key)))
+        let start = self.prefix.as_str().max(start);
+        match rarest {
+            None => Box::new(self.iter_from(start)),
+            Some((_, postings)) => match postings.as_slice() {
+                [] => Box::new(std::iter::empty()),
+                [posting] => Box::new(self.objects_at(keys_in(posting, &self.prefix, start))),
+                // Nearly everything: found in order without sorting.
+                _ if postings.iter().map(|p| p.len()).sum::<usize>() > self.version.objects.len() / 4 => {
+                    Box::new(self.iter_from(start))
+                }
+                _ => {
+                    let mut keys: Vec<&Arc<str>> =
+                        postings.iter().flat_map(|posting| keys_in(posting, &self.prefix, start)).collect();
+                    keys.sort_unstable();
+                    keys.dedup();
+                    Box::new(self.objects_at(keys.into_iter()))
+                }
+            },
+        }
+    }
+
+    fn objects_at<'a>(
+        &'a self,
+        keys: impl Iterator<Item = &'a Arc<str>> + 'a,
+    ) -> impl Iterator<Item = &'a Arc<Object>> + 'a {
+        keys.filter_map(|key| self.version.objects.get(key))
     }
 
     /// How many objects of the whole resource a term finds.
@@ -91,6 +119,11 @@ impl Snapshot {
             _ => None,
         })
     }
+}
+
+/// The keys of a posting under a prefix, at or after `start`.
+fn keys_in<'a>(posting: &'a Posting, prefix: &'a str, start: &str) -> impl Iterator<Item = &'a Arc<str>> + use<'a> {
+    posting.iter_from(start).map(|(key, ())| key).take_while(move |key| key.starts_with(prefix))
 }
 
 /// The smallest text after everything that begins with `prefix`; prefixes are ASCII, so bumping the last byte is enough.

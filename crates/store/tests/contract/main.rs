@@ -306,7 +306,7 @@ async fn pages_are_served_at_their_revision(mut subject: Subject) {
             assert_eq!((page.revision(), &texts), (*revision, state));
             for object in page.iter() {
                 let (key, value) = object.meta.labels[0].clone();
-                assert_eq!(page.select(&[Term::Label { key, value }], "").count(), 1);
+                assert_eq!(page.select(&[vec![Term::Label { key, value }]], "").count(), 1);
             }
         }
     }
@@ -326,16 +326,21 @@ async fn indexes_follow_changes(mut subject: Subject) {
         let pods = subject.store().snapshot("/registry/pods/");
         let label = |key: &str, value: &str| Term::Label { key: key.into(), value: value.into() };
         let field = |index, value: &str| Term::Field { index, value: value.into() };
-        assert_eq!(keys(pods.select(&[label("app", "db")], "")), ["p003"]);
-        assert_eq!(pods.select(&[field(0, "node3")], "").count(), 18);
-        assert_eq!(pods.select(&[field(0, "node5")], "").count(), 21);
-        assert_eq!(keys(pods.select(&[label("app", "web"), label("n", "7")], "")), ["p007"]);
-        assert_eq!(pods.select(&[label("app", "web"), label("n", "none")], "").count(), 0);
-        assert_eq!(keys(pods.select(&[field(0, "node1")], "/registry/pods/ns1/p181")), ["p181", "p191"]);
+        assert_eq!(keys(pods.select(&[vec![label("app", "db")]], "")), ["p003"]);
+        assert_eq!(pods.select(&[vec![field(0, "node3")]], "").count(), 18);
+        assert_eq!(pods.select(&[vec![field(0, "node5")]], "").count(), 21);
+        assert_eq!(keys(pods.select(&[vec![label("app", "web")], vec![label("n", "7")]], "")), ["p007"]);
+        assert_eq!(pods.select(&[vec![label("app", "web")], vec![label("n", "none")]], "").count(), 0);
+        assert_eq!(keys(pods.select(&[vec![field(0, "node1")]], "/registry/pods/ns1/p181")), ["p181", "p191"]);
         assert_eq!(pods.select(&[], "").count(), 199);
         let part = subject.store().snapshot("/registry/pods/ns0/");
-        assert_eq!(part.select(&[field(0, "node5")], "").count(), 0);
-        assert_eq!(part.select(&[field(0, "node4")], "").count(), 20);
+        assert_eq!(part.select(&[vec![field(0, "node5")]], "").count(), 0);
+        assert_eq!(part.select(&[vec![field(0, "node4")]], "").count(), 20);
+        let either = |terms: &[Term]| keys(pods.select(&[terms.to_vec()], ""));
+        assert_eq!(either(&[label("n", "9"), label("app", "db"), label("n", "7")]), ["p003", "p007", "p009"]);
+        assert_eq!(either(&[label("n", "7"), label("n", "none")]), ["p007"]);
+        assert_eq!(either(&[label("app", "db"), label("app", "web")]).len(), 199);
+        assert_eq!(either(&[]), [""; 0]);
         assert_eq!(pods.frequency(&label("app", "web")), 198);
         let values: Vec<_> = pods.label_values("app").map(|(value, count)| (value.to_string(), count)).collect();
         assert_eq!(values, [("db".to_owned(), 1), ("web".to_owned(), 198)]);
@@ -412,7 +417,7 @@ async fn resources_come_and_go(mut subject: Subject) {
     store.register(resource(WIDGETS));
     assert_eq!(store.get("/registry/example.com/widgets/ns1/w").unwrap().meta.fields, ["x", "y"]);
     let snapshot = store.snapshot(WIDGETS);
-    assert_eq!(snapshot.select(&[Term::Label { key: "a".into(), value: "b".into() }], "").count(), 1);
+    assert_eq!(snapshot.select(&[vec![Term::Label { key: "a".into(), value: "b".into() }]], "").count(), 1);
     let revision = set(store, "/registry/example.com/widgets/ns1/w", "a=c|x|y|").await;
     let mut cursor = store.watch(WIDGETS, revision - 1).unwrap();
     assert_eq!(cursor.next().await.unwrap().previous.unwrap().meta.labels[0].1, "b");
@@ -487,7 +492,7 @@ async fn behaves_as_a_model(mut subject: Subject) {
             assert!(there.eq(model.clone()), "step {step}");
             for value in 0..5 {
                 let term = Term::Label { key: "l".into(), value: value.to_string().into() };
-                let found = snapshot.select(std::slice::from_ref(&term), "").count();
+                let found = snapshot.select(&[vec![term]], "").count();
                 assert_eq!(found, model.values().filter(|(_, text)| text.starts_with(&format!("l={value}|"))).count());
             }
         }
