@@ -253,7 +253,8 @@ fn validate_format(node: &Value, text: &str, path: &str, errs: &mut ErrorList) {
 fn validate_number(node: &Value, value: &Value, path: &str, errs: &mut ErrorList) {
     let at = Path::root().child_named(path);
     let (kind, format) = wanted(node);
-    let kind = kind.split(',').next().unwrap_or_default();
+    // Of several types none is held against a number.
+    let kind = if kind.contains(',') { "" } else { kind };
     let rule = |name: &str| match &node[name] {
         Value::Int(n) => Some(*n as f64),
         Value::Float(n) => Some(*n),

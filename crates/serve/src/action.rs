@@ -60,6 +60,8 @@ impl Call<'_> {
             let descriptor = &self.endpoint.descriptor;
             let key = self.endpoint.key(&self.route.info.namespace, &self.name);
             let Some(stored) = self.server.store.get(&key) else {
+                // What the cluster's policy says comes first, as of everything that is created.
+                self.admit()?;
                 return Err(Status::not_found(&descriptor.group, &descriptor.plural, &self.name));
             };
             let old = form::stored_value(descriptor, &stored)?;
@@ -88,34 +90,46 @@ impl Call<'_> {
 
     /// Admission of the body, then the action's own decision.
     fn decide(&self, old: &Value) -> Result<Acted> {
+        let body = self.admit()?;
+        self.with_context(|ctx| self.action.act(ctx, old, &body))
+    }
+
+    fn with_context<T>(&self, f: impl FnOnce(&Context<'_>) -> T) -> T {
         let info = &self.route.info;
         let reader = StoreReader { resources: &self.route.resources, store: &self.server.store };
-        let ctx = Context {
+        f(&Context {
             user: self.user,
             now: Timestamp::now(),
             dry_run: self.options.dry_run,
             namespace: &info.namespace,
             subresource: &info.subresource,
             reader: &reader,
-        };
-        let notes = RefCell::<Notes>::default();
-        let attributes = Attributes {
-            operation: Operation::Create,
-            group: &info.group,
-            version: &info.version,
-            resource: &info.resource,
-            kind: &self.action.kind(),
-            name: &self.name,
-            old: None,
-            options: &self.options.to_value(WriteKind::Create),
-            ctx: &ctx,
-            cluster: &Judge { authorizers: &self.server.authorizers, resources: &self.route.resources },
-            notes: &notes,
-        };
-        let mut body = self.body.clone();
-        self.server.admission.admit(&attributes, &mut body)?;
-        self.server.admission.validate(&attributes, &body)?;
-        self.action.act(&ctx, old, &body)
+        })
+    }
+
+    /// The body as the cluster's policy leaves it.
+    fn admit(&self) -> Result<Value> {
+        let info = &self.route.info;
+        self.with_context(|ctx| {
+            let notes = RefCell::<Notes>::default();
+            let attributes = Attributes {
+                operation: Operation::Create,
+                group: &info.group,
+                version: &info.version,
+                resource: &info.resource,
+                kind: &self.action.kind(),
+                name: &self.name,
+                old: None,
+                options: &self.options.to_value(WriteKind::Create),
+                ctx,
+                cluster: &Judge { authorizers: &self.server.authorizers, resources: &self.route.resources },
+                notes: &notes,
+            };
+            let mut body = self.body.clone();
+            self.server.admission.admit(&attributes, &mut body)?;
+            self.server.admission.validate(&attributes, &body)?;
+            Ok(body)
+        })
     }
 
     fn put(&self, key: &str, mut object: Value, revision: u64) -> Result<Op> {

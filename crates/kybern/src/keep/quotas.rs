@@ -30,13 +30,16 @@ type Key = (String, String);
 
 pub async fn keep(server: &Arc<Server>) {
     let mut due: BTreeMap<Key, Instant> = BTreeMap::new();
+    // What went away before the last end of the process, nobody may have noticed.
+    let mut all = true;
     loop {
         // Read first: what changes from here on is followed.
         let revision = server.store.revision();
         let quotas = list(server, "", PLURAL);
-        for quota in quotas.iter().filter(|quota| is_unknown(quota)) {
+        for quota in quotas.iter().filter(|quota| all || is_unknown(quota)) {
             due.entry(key_of(quota)).or_insert_with(|| Instant::now() + DELAY);
         }
+        all = false;
         let kinds = kinds(&quotas);
         let Some(mut cursors) = follow(server, &kinds, revision) else {
             tokio::time::sleep(DELAY).await;

@@ -49,6 +49,9 @@ impl Hooks for CustomResourceDefinition {
         if let Some(service) = spec.path_mut("conversion.webhook.clientConfig.service").filter(|s| !s.is_null()) {
             service.set_default("port", SERVICE_PORT_DEFAULT);
         }
+        if object["status"]["storedVersions"].is_empty() {
+            note_storage_version(object);
+        }
     }
 
     fn prepare_create(&self, _ctx: &Context, object: &mut Value) {

@@ -1,6 +1,6 @@
 //! LimitRange: bounds and defaults for the resources of a namespace's pods, containers and claims.
 
-use super::pod::{defaults, resources};
+use super::pod::{resources, round_quantities};
 use crate::rules::quantity;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
@@ -30,7 +30,7 @@ impl Hooks for LimitRange {
         for limit in object.path_mut("spec.limits").map(Value::items_mut).unwrap_or_default() {
             for list in LISTS {
                 if let Some(list) = limit.get_mut(list) {
-                    defaults::round_quantities(list);
+                    round_quantities(list);
                 }
             }
             if limit["type"].str() != "Container" {

@@ -1,6 +1,6 @@
 //! ResourceQuota: hard limits on what a namespace uses.
 
-use super::pod::{defaults, resources};
+use super::pod::{resources, round_quantities};
 use crate::rules::shown;
 use crate::{cells, columns};
 use meta::Value;
@@ -81,7 +81,7 @@ impl Hooks for ResourceQuota {
     fn default(&self, object: &mut Value) {
         for list in ["spec.hard", "status.hard", "status.used"] {
             if let Some(list) = object.path_mut(list) {
-                defaults::round_quantities(list);
+                round_quantities(list);
             }
         }
     }

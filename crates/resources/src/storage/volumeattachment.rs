@@ -60,23 +60,19 @@ impl Hooks for VolumeAttachment {
     }
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
-        let spec = &object["spec"];
-        let path = Path::new("spec");
-        sources::validate_driver_name(spec["attacher"].str(), &path.child("attacher"), errs);
-        validate_source(&spec["source"], &path.child("source"), errs);
-        let node = spec["nodeName"].str();
-        errs.invalid_each(&path.child("nodeName"), node, name::dns1123_subdomain(node));
-        validate_status(&object["status"], errs);
-        validate_volume_name(spec, errs);
+        validate_whole(object, errs);
+        validate_volume_name(&object["spec"], errs);
     }
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        validate_whole(object, errs);
         validate_volume_name(&object["spec"], errs);
-        validate_change(object, old, errs);
+        validate_immutable(&object["spec"], &old["spec"], errs);
     }
 }
 
-fn validate_change(object: &Value, old: &Value, errs: &mut ErrorList) {
+/// What holds in every version.
+fn validate_whole(object: &Value, errs: &mut ErrorList) {
     let spec = &object["spec"];
     let path = Path::new("spec");
     sources::validate_driver_name(spec["attacher"].str(), &path.child("attacher"), errs);
@@ -84,8 +80,11 @@ fn validate_change(object: &Value, old: &Value, errs: &mut ErrorList) {
     let node = spec["nodeName"].str();
     errs.invalid_each(&path.child("nodeName"), node, name::dns1123_subdomain(node));
     validate_status(&object["status"], errs);
-    if !immutable::same(spec, &old["spec"]) {
-        errs.invalid(&path, internal::shown("VolumeAttachmentSpec", spec), immutable::MESSAGE);
+}
+
+fn validate_immutable(spec: &Value, old: &Value, errs: &mut ErrorList) {
+    if !immutable::same(spec, old) {
+        errs.invalid(&Path::new("spec"), internal::shown("VolumeAttachmentSpec", spec), immutable::MESSAGE);
     }
 }
 
@@ -133,6 +132,7 @@ impl Hooks for VolumeAttachmentStatus {
     }
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
-        validate_change(object, old, errs);
+        validate_whole(object, errs);
+        validate_immutable(&object["spec"], &old["spec"], errs);
     }
 }

@@ -309,10 +309,23 @@ fn round_requirements(resources: &mut Value) {
 /// Amounts finer than a thousandth are rounded up.
 pub fn round_quantities(list: &mut Value) {
     for (_, amount) in list.entries_mut() {
-        if let Ok(mut quantity) = Quantity::parse(amount.str())
-            && quantity.round_up_to(-3)
-        {
+        let Ok(mut quantity) = Quantity::parse(amount.str()) else { continue };
+        let exact = quantity.round_up_to(-3);
+        if !exact {
             *amount = Value::from(quantity.to_string());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use meta::value;
+
+    #[test]
+    fn amounts_are_rounded_up_to_a_thousandth() {
+        let mut list = value!({"cpu": "100u", "memory": "1Gi", "half": "1500m", "more": "1000100u"});
+        round_quantities(&mut list);
+        assert_eq!(list, value!({"cpu": "1m", "memory": "1Gi", "half": "1500m", "more": "1001m"}));
     }
 }

@@ -5,7 +5,7 @@ mod annotations;
 pub mod binding;
 pub mod claim;
 mod containers;
-pub mod defaults;
+mod defaults;
 mod env;
 mod eviction;
 mod image;
