@@ -9,11 +9,15 @@ fuzz_target!(|body: &[u8]| {
     let schema = schema::builtin();
     let gvk = Gvk::new("", "v1", "Pod");
     let Some(ty) = schema.kind(&gvk) else { return };
-    let shown = codec::Shown { gvk: Some(&gvk), resource_version: "1" };
+    let shown = codec::Shown { gvk: Some(&gvk), resource_version: "1", proven: false };
     let mut text = Vec::new();
     // Raw bytes as a stored message, which need not be well formed.
-    if codec::transcode_json(&schema, ty, body, &shown, &mut text).is_ok() {
+    if let Ok(proven) = codec::transcode_json(&schema, ty, body, &shown, &mut text) {
         assert!(json::parse(&text).is_ok());
+        let mut again = Vec::new();
+        let shown = codec::Shown { proven, ..shown };
+        assert!(codec::transcode_json(&schema, ty, body, &shown, &mut again).is_ok());
+        assert_eq!(text, again);
     }
     let mut sealed = Vec::new();
     codec::wrap_protobuf(&gvk, body, &mut sealed);
