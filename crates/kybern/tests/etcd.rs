@@ -11,6 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use kybern::TestServer;
 use meta::{Gvk, Value, json, value};
 use serve::Resources;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -80,6 +81,35 @@ async fn two_servers_are_one_cluster() {
         assert_eq!(get(near, &path).await.0, 404);
         assert_eq!(send(near, Method::DELETE, &path, &Value::Null).await.0, 404);
     }
+}
+
+/// Addresses and ports are given out by both, and none twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_servers_allocate_together() {
+    let Some(etcd) = EtcdServer::start("allocate") else { return };
+    let (one, two) = tokio::join!(start(&etcd), start(&etcd));
+    let create = async |server: &TestServer, n: usize| {
+        let service = value!({
+            "metadata": {"name": (format!("s{n}"))},
+            "spec": {"type": "NodePort", "ports": [{"port": 80}], "selector": {"a": "b"}}
+        });
+        let (code, made) = send(server, Method::POST, "/api/v1/namespaces/default/services", &service).await;
+        assert_eq!(code, 201, "{made:?}");
+        let spec = &made["spec"];
+        (spec["clusterIP"].str().to_owned(), spec["ports"][0]["nodePort"].int())
+    };
+    let of = async |server: &TestServer, first: usize| {
+        let mut given = Vec::new();
+        for n in first..first + 15 {
+            given.push(create(server, n).await);
+        }
+        given
+    };
+    let (near, far) = tokio::join!(of(&one, 0), of(&two, 100));
+    let given = [near, far].concat();
+    let addresses: BTreeSet<&str> = given.iter().map(|(address, _)| address.as_str()).collect();
+    let ports: BTreeSet<i64> = given.iter().map(|(_, port)| *port).collect();
+    assert_eq!((addresses.len(), ports.len()), (30, 30));
 }
 
 #[tokio::test(flavor = "multi_thread")]
