@@ -80,7 +80,14 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
         metrics: Metrics::default(),
         stopping: parts.stopping,
-        settings: Settings { event_ttl: options.event_ttl, ..Settings::default() },
+        settings: Settings {
+            event_ttl: options.event_ttl,
+            request_timeout: options.requests.timeout,
+            watch_timeout_min: options.requests.watch_timeout_min,
+            goaway_chance: options.requests.goaway_chance,
+            hsts: options.requests.hsts.clone(),
+            ..Settings::default()
+        },
     }))
 }
 

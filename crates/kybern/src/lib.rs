@@ -22,6 +22,7 @@ pub mod policy;
 mod reload;
 pub mod run;
 mod sealing;
+mod serving;
 mod test_server;
 pub mod trust;
 

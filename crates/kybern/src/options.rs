@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderValue;
 use ipnet::IpNet;
 
 use crate::admission_plugins::AdmissionPlugins;
@@ -13,6 +14,7 @@ use crate::authorization::Authorization;
 use crate::data_dir::DataDir;
 use crate::flags::{Given, Program};
 use crate::sealing::Sealing;
+use crate::serving::Tls;
 
 /// Everything that a server is started with.
 #[derive(Clone, Debug)]
@@ -37,6 +39,7 @@ pub struct Options {
     pub node_ports: (u16, u16),
     pub aggregation: Aggregation,
     pub event_ttl: Duration,
+    pub requests: Requests,
     pub shutdown_delay: Duration,
     /// `-v`
     pub verbosity: u8,
@@ -58,16 +61,20 @@ pub struct Etcd {
     pub lease_reuse_seconds: i64,
 }
 
-#[derive(Clone, Debug, Default)]
-pub struct Tls {
-    /// Files of the certificate and its key; `None`: kybern's own.
-    pub certificate: Option<(PathBuf, PathBuf)>,
-    pub extra_names: Vec<String>,
-    pub tls13_only: bool,
-    pub http2: bool,
-    pub streams_max: u32,
-    pub share_port: bool,
+/// Bounds and headers of all requests.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    /// Of everything but watches and streams.
+    pub timeout: Duration,
+    pub watch_timeout_min: Duration,
+    /// How probably an answer over HTTP/2 sends its client to a new connection.
+    pub goaway_chance: f64,
+    /// Strict-Transport-Security.
+    pub hsts: Option<HeaderValue>,
 }
+
+const HSTS: &str = "strict-transport-security-directives";
+const GOAWAY_CHANCE_MAX: f64 = 0.02;
 
 /// How other servers are reached that serve group versions behind this one.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +110,7 @@ impl Options {
             node_ports: node_ports(given.text("service-node-port-range"))?,
             aggregation: Aggregation::resolve(given)?,
             event_ttl: duration(given, "event-ttl")?,
+            requests: Requests::resolve(given)?,
             shutdown_delay: duration(given, "shutdown-delay-duration")?,
             verbosity: given.parse("v")?,
             flags: given.all(),
@@ -128,28 +136,37 @@ impl Etcd {
     }
 }
 
-impl Tls {
-    fn resolve(given: &Given) -> Result<Tls, String> {
-        let certificate = pair(given, "tls-cert-file", "tls-private-key-file")?;
-        let tls13_only = match given.text("tls-min-version") {
-            "VersionTLS13" => true,
-            "" | "VersionTLS10" | "VersionTLS11" | "VersionTLS12" => false,
-            other => return Err(format!("invalid argument {other:?} for --tls-min-version")),
-        };
-        let streams_max = match given.parse("http2-max-streams-per-connection")? {
-            0 => 100,
-            streams => streams,
-        };
-        let own_names = given.program == Program::Serve;
-        Ok(Tls {
-            certificate,
-            extra_names: if own_names { given.list("tls-san") } else { vec![] },
-            tls13_only,
-            http2: !given.switch("disable-http2-serving")?,
-            streams_max,
-            share_port: given.switch("permit-port-sharing")?,
+impl Requests {
+    fn resolve(given: &Given) -> Result<Requests, String> {
+        let goaway_chance: f64 = given.parse("goaway-chance")?;
+        if !(0.0..=GOAWAY_CHANCE_MAX).contains(&goaway_chance) {
+            return Err(format!("--goaway-chance can not be less than 0 or greater than {GOAWAY_CHANCE_MAX}"));
+        }
+        let watch_seconds: i64 = given.parse("min-request-timeout")?;
+        let watch_seconds =
+            u64::try_from(watch_seconds).map_err(|_| "--min-request-timeout can not be negative value".to_owned())?;
+        Ok(Requests {
+            timeout: duration(given, "request-timeout")?,
+            watch_timeout_min: Duration::from_secs(watch_seconds),
+            goaway_chance,
+            hsts: hsts(&given.list(HSTS))?,
         })
     }
+}
+
+/// The value of the header.
+fn hsts(directives: &[String]) -> Result<Option<HeaderValue>, String> {
+    let known = |directive: &String| {
+        let age = directive.strip_prefix("max-age=").is_some_and(|age| age.parse::<u64>().is_ok());
+        age || matches!(directive.as_str(), "includeSubDomains" | "preload")
+    };
+    if !directives.iter().all(known) {
+        return Err(format!(
+            "--{HSTS} invalid, allowed values: max-age=expireTime, includeSubDomains, preload. see https://tools.ietf.org/html/rfc6797#section-6.1 for more information"
+        ));
+    }
+    let text = directives.join("; ");
+    if text.is_empty() { Ok(None) } else { HeaderValue::from_str(&text).map(Some).map_err(|why| why.to_string()) }
 }
 
 impl Aggregation {
@@ -162,7 +179,7 @@ impl Aggregation {
 }
 
 /// The files of a certificate and its key: both or none.
-fn pair(given: &Given, certificate: &str, key: &str) -> Result<Option<(PathBuf, PathBuf)>, String> {
+pub(crate) fn pair(given: &Given, certificate: &str, key: &str) -> Result<Option<(PathBuf, PathBuf)>, String> {
     match (path(given, certificate), path(given, key)) {
         (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
         (None, None) => Ok(None),
@@ -260,7 +277,7 @@ mod tests {
         assert_eq!(options.authorization.modes, ["Node", "RBAC"]);
         assert_eq!(options.event_ttl, Duration::from_secs(3600));
         assert_eq!(options.node_ports, (30000, 32767));
-        assert!(options.tls.http2 && options.authentication.anonymous);
+        assert!(options.tls.protocols.http2 && options.authentication.anonymous);
         assert_eq!(options.authentication.audiences, options.authentication.accounts.issuers);
     }
 
@@ -288,6 +305,12 @@ mod tests {
             "--oidc-required-claim=x --oidc-issuer-url=https://x --oidc-client-id=x",
             "--authentication-config=/x --oidc-client-id=x",
             "--authentication-token-webhook-version=v2 --authentication-token-webhook-config-file=/x",
+            "--tls-cipher-suites=ROT13",
+            "--tls-curve-preferences=P256",
+            "--tls-sni-cert-key=/x",
+            "--goaway-chance=0.5",
+            "--min-request-timeout=-1",
+            "--strict-transport-security-directives=forever",
             "--authorization-mode=Webhook",
             "--authorization-mode=ABAC",
             "--authorization-mode=Magic",

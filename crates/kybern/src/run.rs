@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serve::Server;
 use serve::health::Health;
-use serve::listen::{Limits, Port, listen, tls};
+use serve::listen::{Limits, Port, listen};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -23,7 +23,6 @@ use crate::flags::{self, Call, Given};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
-use crate::trust;
 use crate::{aggregate, definitions, keep};
 
 /// Open requests get this long to finish after a signal.
@@ -170,8 +169,9 @@ impl Running {
                 async move { serve::handle(&server, request, peer).await }
             }
         };
-        let limits = Limits { streams_max: options.tls.streams_max, http2: options.tls.http2, ..Limits::default() };
-        let tls = Some(Arc::new(tls_config(options, &pki)?));
+        let limits =
+            Limits { streams_max: options.tls.streams_max, http2: options.tls.protocols.http2, ..Limits::default() };
+        let tls = Some(Arc::new(options.tls.config(&pki, &stopping)?));
         let secure = Port { listener, tls, trusted: false, limits: limits.clone() };
         ports.push(tokio::spawn(listen(secure, handler.clone(), stopping.clone())));
         if let Some(listener) = insecure {
@@ -251,17 +251,6 @@ fn advertised(options: &Options) -> Vec<IpAddr> {
     let bind = Some(options.secure.ip()).filter(|address| !address.is_unspecified());
     let services = options.service_ranges.iter().filter_map(|range| range.hosts().next());
     services.chain(options.advertise_address).chain(bind).collect()
-}
-
-pub fn tls_config(options: &Options, pki: &Pki) -> Result<rustls::ServerConfig, String> {
-    let served = match &options.tls.certificate {
-        Some((certificate, key)) => trust::served(
-            &trust::read_file("tls-cert-file", certificate)?,
-            &trust::read_file("tls-private-key-file", key)?,
-        )?,
-        None => trust::served(&pki.serving.certificate, &pki.serving.key)?,
-    };
-    tls::server_config(served, options.tls.http2, options.tls.tls13_only).map_err(|why| why.to_string())
 }
 
 fn write_kubeconfig(dir: &DataDir, address: SocketAddr, pki: &Pki) -> Result<(), String> {

@@ -21,8 +21,8 @@ use crate::flags::{Call, read};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
+use crate::trust;
 use crate::{aggregate, definitions, keep};
-use crate::{run, trust};
 
 /// Everything is gone when this is dropped.
 pub struct TestServer {
@@ -103,7 +103,7 @@ impl TestServer {
     pub async fn open_port(&self) -> Result<SocketAddr, String> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|why| why.to_string())?;
         let address = listener.local_addr().map_err(|why| why.to_string())?;
-        let tls = run::tls_config(&self.options, &self.pki)?;
+        let tls = self.options.tls.config(&self.pki, &self.stop.subscribe())?;
         let port = Port { listener, tls: Some(Arc::new(tls)), trusted: false, limits: Limits::default() };
         let server = self.server.clone();
         let handler = move |request, peer| {

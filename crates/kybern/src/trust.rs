@@ -1,13 +1,11 @@
 //! Certificates from files: what to serve with and whom to trust.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::ResolvesServerCert;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
 
 use crate::data_dir;
 
@@ -21,13 +19,11 @@ pub fn read_file(flag: &str, path: &Path) -> Result<String, String> {
 }
 
 /// What the server shows to clients: a chain, leaf first, and the key of the leaf, PEM.
-pub fn served(chain: &str, key: &str) -> Result<Arc<dyn ResolvesServerCert>, String> {
+pub fn certified(chain: &str, key: &str) -> Result<CertifiedKey, String> {
     let chain = certificates(chain)?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|why| format!("the serving key: {why}"))?;
     let provider = serve::listen::tls::provider();
-    let certified =
-        CertifiedKey::from_der(chain, key, &provider).map_err(|why| format!("the serving certificate: {why}"))?;
-    Ok(Arc::new(SingleCertAndKey::from(certified)))
+    CertifiedKey::from_der(chain, key, &provider).map_err(|why| format!("the serving certificate: {why}"))
 }
 
 /// A bundle of authorities, PEM. Any number of them, but not none.

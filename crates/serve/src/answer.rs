@@ -4,10 +4,12 @@ use crate::body::Body;
 use crate::encode::{self, Form};
 use crate::pieces::Pieces;
 use crate::read::Page;
+use crate::server::{Settings, random_bits};
 use crate::{list, pieces};
 use bytes::Bytes;
 use codec::negotiate::{self, Format, Transform};
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
 use meta::{Gvk, Result, Status, Value};
 use resource::Descriptor;
 use std::sync::Arc;
@@ -102,6 +104,11 @@ fn plain(code: u16, text: Bytes) -> Response<Body> {
     response
 }
 
+/// 500 of a request at which the server broke.
+pub fn panicked() -> Response<Body> {
+    text(500, "This request caused apiserver to panic. Look in the logs for details.\n")
+}
+
 /// 500 of a path that upstream's request resolver cannot make sense of.
 pub fn request_info_failure(path: &str, why: &str) -> Response<Body> {
     let quoted = meta::field::quote(path);
@@ -139,6 +146,22 @@ pub fn compress(request: &HeaderMap, response: &mut Response<Body>) {
     };
     response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+}
+
+/// What is said of the connection and not of the answer. `Connection: close` ends an HTTP/2 connection, too: clients whose
+/// credentials are wrong do not keep one, and others move on from time to time so that servers share the load.
+pub fn add_connection_headers(settings: &Settings, head: &Parts, response: &mut Response<Body>) {
+    if let Some(hsts) = &settings.hsts {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
+    if head.version != Version::HTTP_2 {
+        return;
+    }
+    let chance = settings.goaway_chance;
+    let moves_on = chance > 0.0 && random_bits() as f64 / u64::MAX as f64 <= chance;
+    if moves_on || response.status() == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// Adds Warning headers: each text once; when they are too long together, all of them cut.

@@ -38,7 +38,6 @@ use std::time::Duration;
 const AUDIT_ID: &str = "audit-id";
 const AUDIT_ID_CHARS_MAX: usize = 64;
 const NOT_FOUND: &str = "404 page not found\n";
-const PANICKED: &str = "This request caused apiserver to panic. Look in the logs for details.\n";
 /// How often a generated name that is taken is replaced by another.
 const GENERATED_NAMES_MAX: usize = 8;
 /// How often a write is tried against ever newer objects.
@@ -64,7 +63,7 @@ where
         Ok(Err(status)) => answer::status(&Form::of_status(&head.headers, &query), &status),
         Err(_) => {
             trail.panicked().await;
-            answer::text(500, PANICKED)
+            answer::panicked()
         }
     };
     if trail.wants_object()
@@ -75,6 +74,7 @@ where
     trail.answered(&server.schema, &response);
     answer::add_warnings(response.headers_mut(), &warnings.take());
     answer::compress(&head.headers, &mut response);
+    answer::add_connection_headers(&server.settings, &head, &mut response);
     let headers = response.headers_mut();
     headers.insert(AUDIT_ID, audit_id);
     if !headers.contains_key(http::header::CACHE_CONTROL) {

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Response};
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -22,7 +22,7 @@ use hyper_util::server::conn::auto;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
 use gathered::gathered;
@@ -193,10 +193,12 @@ impl<H> Connection<H> {
         let service = service_fn(move |request| {
             let running = counted.clone().begin();
             let headless = request.method() == Method::HEAD;
+            let (http2, activity) = (request.version() == Version::HTTP_2, counted.clone());
             let answer = handler(request, peer.clone());
             async move {
                 // The request runs until the last byte of its answer, or the client's end, drops the body.
                 let mut response = answer.await;
+                activity.note_leave(http2, response.headers_mut());
                 if let (true, Some(length)) = (headless, response.body().size_hint().exact()) {
                     response.headers_mut().insert(CONTENT_LENGTH, length.into());
                 }
@@ -229,6 +231,10 @@ impl<H> Connection<H> {
                     return;
                 }
                 _ = stop.wait_for(|stop| *stop), if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = activity.left.notified(), if !closing => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -304,6 +310,8 @@ struct Activity {
     begun: AtomicU64,
     begun_before: AtomicU64,
     running: AtomicUsize,
+    /// The client is to make a new connection for what comes next.
+    left: Notify,
 }
 
 struct Running(Arc<Activity>);
@@ -337,6 +345,13 @@ impl<B: Body + Unpin> Body for Counted<B> {
 }
 
 impl Activity {
+    /// HTTP/2 has no header that ends a connection: it ends otherwise.
+    fn note_leave(&self, http2: bool, headers: &mut HeaderMap) {
+        if http2 && headers.remove(CONNECTION).is_some_and(|value| value == "close") {
+            self.left.notify_one();
+        }
+    }
+
     fn begin(self: Arc<Activity>) -> Running {
         self.begun.fetch_add(1, Ordering::Relaxed);
         self.running.fetch_add(1, Ordering::Relaxed);

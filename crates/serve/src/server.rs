@@ -11,7 +11,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::registry::{Endpoint, Registry, Resources};
 use crate::token::TokenKeys;
-use http::{Response, request};
+use http::{HeaderValue, Response, request};
 use meta::{Str, Value};
 use resource::Reader;
 use schema::Schema;
@@ -61,6 +61,10 @@ pub struct Settings {
     /// How long a read waits for a revision of the future.
     pub revision_wait: Duration,
     pub bookmark_period: Duration,
+    /// How probably an answer over HTTP/2 sends its client to a new connection.
+    pub goaway_chance: f64,
+    /// Strict-Transport-Security; `None`: the header is not sent.
+    pub hsts: Option<HeaderValue>,
 }
 
 impl Default for Settings {
@@ -71,6 +75,8 @@ impl Default for Settings {
             event_ttl: Duration::from_secs(3600),
             revision_wait: Duration::from_secs(3),
             bookmark_period: Duration::from_secs(60),
+            goaway_chance: 0.0,
+            hsts: None,
         }
     }
 }
