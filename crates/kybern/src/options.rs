@@ -299,7 +299,6 @@ mod tests {
             "--tls-cert-file=/x",
             "--tls-min-version=1.3",
             "--oidc-issuer-url=https://x",
-            "--oidc-groups-claim=x",
             "--oidc-issuer-url=http://x --oidc-client-id=x",
             "--oidc-signing-algs=HS256 --oidc-issuer-url=https://x --oidc-client-id=x",
             "--oidc-required-claim=x --oidc-issuer-url=https://x --oidc-client-id=x",

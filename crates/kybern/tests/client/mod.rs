@@ -4,10 +4,11 @@
 #![allow(dead_code)]
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use kybern::TestServer;
 use meta::Value;
+use serve::Body;
 use serve::listen::Peer;
 
 /// Who asks.
@@ -21,6 +22,25 @@ pub enum Sender<'a> {
 
 /// The code and the JSON document of an answer; null where it is none.
 pub async fn ask(server: &TestServer, sender: Sender<'_>, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let response = send(server, sender, method, path, body).await;
+    (response.status().as_u16(), document(response).await)
+}
+
+/// As [`ask`], but what succeeds is not read: it may be a stream without an end.
+pub async fn head(server: &TestServer, sender: Sender<'_>, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let response = send(server, sender, method, path, body).await;
+    match response.status().as_u16() {
+        200 => (200, Value::Null),
+        code => (code, document(response).await),
+    }
+}
+
+async fn document(response: Response<Body>) -> Value {
+    let bytes = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    meta::json::parse(&bytes).map(|parsed| parsed.value).unwrap_or_default()
+}
+
+async fn send(server: &TestServer, sender: Sender<'_>, method: &str, path: &str, body: &Value) -> Response<Body> {
     let mut request = Request::builder().method(method).uri(path);
     if let Sender::Token(token) = sender {
         request = request.header("authorization", format!("Bearer {token}"));
@@ -29,10 +49,7 @@ pub async fn ask(server: &TestServer, sender: Sender<'_>, method: &str, path: &s
     let bytes = if body.is_null() { Bytes::new() } else { Bytes::from(meta::json::to_vec(body)) };
     let request = request.header("content-type", media_type).body(Full::new(bytes)).expect("a request");
     let peer = if matches!(sender, Sender::Itself) { Peer::loopback() } else { Peer::default() };
-    let response = server.request_from(peer, request).await;
-    let code = response.status().as_u16();
-    let bytes = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    (code, meta::json::parse(&bytes).map(|parsed| parsed.value).unwrap_or_default())
+    server.request_from(peer, request).await
 }
 
 /// Makes an object with full rights.
