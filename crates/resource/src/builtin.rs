@@ -1,7 +1,7 @@
 //! Writing down a built-in resource: what is regular is derived, what is not is said.
 
 use crate::*;
-use meta::{Gvk, Str, Value};
+use meta::{Gvk, Str};
 use schema::{Schema, TypeId};
 use std::sync::Arc;
 
@@ -188,7 +188,7 @@ impl Descriptor {
     }
 
     /// Objects may be stored in this version, too.
-    pub fn stored_before(mut self, api_version: &str, to_storage: fn(Value) -> Value) -> Self {
+    pub fn stored_before(mut self, api_version: &str, to_storage: crate::descriptor::ToStorage) -> Self {
         self.stored_before.push((api_version.into(), to_storage));
         self
     }

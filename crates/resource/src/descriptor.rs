@@ -18,6 +18,9 @@ pub enum Verb {
     Watch,
 }
 
+/// The way of a stored object into the storage version.
+pub type ToStorage = fn(Value) -> Value;
+
 /// One resource in one served version.
 #[derive(Clone)]
 pub struct Descriptor {
@@ -46,7 +49,7 @@ pub struct Descriptor {
     /// Custom resources are stored as JSON, built-ins as protobuf.
     pub stored_as_json: bool,
     /// apiVersions in which other programs and releases have stored objects, and their way into the storage version.
-    pub stored_before: Vec<(Str, fn(Value) -> Value)>,
+    pub stored_before: Vec<(Str, ToStorage)>,
     /// Discovery's storageVersionHash; "" when nothing is stored.
     pub storage_version_hash: Str,
     pub strategy: Strategy,

@@ -49,8 +49,8 @@ fn eight_escape(bytes: u64) -> u64 {
     // A byte below a bound, or 0, borrows from its high bit, which it did not have.
     let below = |bytes: u64, bound: u64| bytes.wrapping_sub(ONES * bound) & !bytes;
     let control = below(bytes, 0x20);
-    let quote = below((bytes | ONES * 4) ^ (ONES * b'&' as u64), 1);
-    let angle = below((bytes | ONES * 2) ^ (ONES * b'>' as u64), 1);
+    let quote = below((bytes | (ONES * 4)) ^ (ONES * b'&' as u64), 1);
+    let angle = below((bytes | (ONES * 2)) ^ (ONES * b'>' as u64), 1);
     let backslash = below(bytes ^ (ONES * b'\\' as u64), 1);
     (control | quote | angle | backslash | bytes) & HIGHS
 }
