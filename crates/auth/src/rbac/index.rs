@@ -16,12 +16,29 @@ type Key = (Str, Str);
 pub struct Rbac {
     roles: HashMap<Key, Arc<[Rule]>>,
     bindings: HashMap<Key, Arc<Binding>>,
-    /// Namespace ("": everywhere) → subject → its bindings by name, so that the first reason is always the same.
-    by_subject: HashMap<Str, HashMap<Subject, BTreeMap<Str, Arc<Binding>>>>,
+    /// By namespace ("": everywhere).
+    by_subject: HashMap<Str, Scope>,
+}
+
+/// The bindings of one namespace, or of the whole cluster, by whom they bind; each list by name, so that the first reason is
+/// always the same.
+#[derive(Debug, Default)]
+struct Scope {
+    users: HashMap<Str, BTreeMap<Str, Arc<Binding>>>,
+    groups: HashMap<Str, BTreeMap<Str, Arc<Binding>>>,
+}
+
+impl Scope {
+    fn lists_of(&mut self, subject: &Subject) -> (&mut HashMap<Str, BTreeMap<Str, Arc<Binding>>>, Str) {
+        match subject {
+            Subject::User(name) => (&mut self.users, name.clone()),
+            Subject::Group(name) => (&mut self.groups, name.clone()),
+        }
+    }
 }
 
 /// Whom a binding names. A service account is the user of its name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 enum Subject {
     User(Str),
     Group(Str),
@@ -75,7 +92,8 @@ impl Rbac {
         let binding = Arc::new(Binding { namespace: namespace.clone(), name, role_kind, role, subjects });
         let scope = self.by_subject.entry(namespace).or_default();
         for (subject, _) in &binding.subjects {
-            scope.entry(subject.clone()).or_default().insert(binding.name.clone(), binding.clone());
+            let (lists, name) = scope.lists_of(subject);
+            lists.entry(name).or_default().insert(binding.name.clone(), binding.clone());
         }
         self.bindings.insert(key, binding);
     }
@@ -84,14 +102,15 @@ impl Rbac {
         let Some(binding) = self.bindings.remove(key) else { return };
         let Some(scope) = self.by_subject.get_mut(&binding.namespace) else { return };
         for (subject, _) in &binding.subjects {
-            if let Some(bindings) = scope.get_mut(subject) {
+            let (lists, name) = scope.lists_of(subject);
+            if let Some(bindings) = lists.get_mut(&name) {
                 bindings.remove(&binding.name);
                 if bindings.is_empty() {
-                    scope.remove(subject);
+                    lists.remove(&name);
                 }
             }
         }
-        if scope.is_empty() {
+        if scope.users.is_empty() && scope.groups.is_empty() {
             self.by_subject.remove(&binding.namespace);
         }
     }
@@ -100,10 +119,10 @@ impl Rbac {
     pub fn authorize(&self, request: &Attributes) -> Decision {
         let mut errors = Vec::new();
         let mut allowed = None;
-        self.visit(request.user, request.groups, request.namespace, |binding, subject| {
+        self.visit(request.user, request.groups, request.namespace, |binding, who| {
             match self.roles.get(&binding.role) {
                 Some(rules) if rules.iter().any(|rule| rule.allows(request)) => {
-                    allowed = Some(binding.describe(subject));
+                    allowed = Some(binding.describe(who));
                     true
                 }
                 Some(_) => false,
@@ -158,21 +177,39 @@ impl Rbac {
     }
 
     /// Calls `stop` with each binding of the user, those of the whole cluster first, until it says true.
-    fn visit(&self, user: &str, groups: &[Str], namespace: &str, mut stop: impl FnMut(&Binding, &Subject) -> bool) {
-        let mut subjects = Vec::with_capacity(groups.len() + 1);
-        subjects.push(Subject::User(user.into()));
-        subjects.extend(groups.iter().cloned().map(Subject::Group));
+    fn visit(&self, user: &str, groups: &[Str], namespace: &str, mut stop: impl FnMut(&Binding, Who) -> bool) {
         let scopes = [Some(""), Some(namespace).filter(|n| !n.is_empty())];
         for scope in scopes.into_iter().flatten().filter_map(|namespace| self.by_subject.get(namespace)) {
-            for (i, subject) in subjects.iter().enumerate() {
-                for binding in scope.get(subject).into_iter().flat_map(BTreeMap::values) {
+            for binding in scope.users.get(user).into_iter().flat_map(BTreeMap::values) {
+                if stop(binding, Who::User(user)) {
+                    return;
+                }
+            }
+            for (i, group) in groups.iter().enumerate() {
+                for binding in scope.groups.get(group).into_iter().flat_map(BTreeMap::values) {
                     // A binding that names several of them counts once.
-                    let before = subjects.get(..i).unwrap_or_default();
-                    if !binding.subjects.iter().any(|(s, _)| before.contains(s)) && stop(binding, subject) {
+                    let before = groups.get(..i).unwrap_or_default();
+                    if !binding.names_one_of(user, before) && stop(binding, Who::Group(group)) {
                         return;
                     }
                 }
             }
+        }
+    }
+}
+
+/// For whom a binding was found.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    User(&'a str),
+    Group(&'a str),
+}
+
+impl Subject {
+    fn is(&self, who: Who) -> bool {
+        match (self, who) {
+            (Subject::User(own), Who::User(name)) | (Subject::Group(own), Who::Group(name)) => own == name,
+            _ => false,
         }
     }
 }
@@ -198,9 +235,17 @@ fn subject(subject: &Value, binding_namespace: &str) -> Option<(Subject, String)
 }
 
 impl Binding {
+    fn names_one_of(&self, user: &str, groups: &[Str]) -> bool {
+        let is_one = |subject: &Subject| match subject {
+            Subject::User(name) => name == user,
+            Subject::Group(name) => groups.contains(name),
+        };
+        self.subjects.len() > 1 && self.subjects.iter().any(|(subject, _)| is_one(subject))
+    }
+
     /// `ClusterRoleBinding "a" of ClusterRole "b" to User "c"`
-    fn describe(&self, subject: &Subject) -> String {
-        let subject = self.subjects.iter().find(|(s, _)| s == subject).map_or("", |(_, text)| text.as_str());
+    fn describe(&self, who: Who) -> String {
+        let subject = self.subjects.iter().find(|(subject, _)| subject.is(who)).map_or("", |(_, text)| text.as_str());
         let (kind, name) = if self.namespace.is_empty() {
             ("ClusterRoleBinding", self.name.to_string())
         } else {
