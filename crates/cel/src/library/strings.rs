@@ -108,7 +108,8 @@ fn last_position(text: &str, part: &str, from: Option<i64>) -> Result<i64, Faile
     // A place at or beyond the end is found nowhere, as upstream has it.
     let Some(start) = byte_at(text, from).filter(|start| *start < text.len()) else { return Ok(-1) };
     let end = start.saturating_add(part.len()).min(text.len());
-    let end = (end..=text.len()).find(|end| text.is_char_boundary(*end)).unwrap_or(text.len());
+    // What ends within a code point is no occurrence.
+    let end = (0..=end).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     let within = text.get(..end).unwrap_or(text);
     Ok(within.rfind(part).filter(|at| *at <= start).map_or(-1, |at| index_of_byte(text, at)))
 }

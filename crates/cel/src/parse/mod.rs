@@ -253,6 +253,3 @@ impl Parser<'_> {
         self.node(at, Kind::Literal(literal))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -85,17 +85,9 @@ fn numbers(a: &Value, b: &Value) -> Option<Ordering> {
     }
 }
 
-/// The order of a double and a whole number of at most 64 bits, without rounding the latter.
+/// The order of a double and a whole number, which becomes a double for it, as upstream has it.
 fn double_to_whole(a: f64, b: i128) -> Option<Ordering> {
-    if a.is_nan() {
-        return None;
-    }
-    // Beyond all 64-bit numbers; what is not is exact as i128.
-    if a.abs() >= 1e20 {
-        return Some(if a > 0.0 { Ordering::Greater } else { Ordering::Less });
-    }
-    let floor = a.floor();
-    Some((floor as i128).cmp(&b).then(if a > floor { Ordering::Greater } else { Ordering::Equal }))
+    a.partial_cmp(&(b as f64))
 }
 
 fn lists_equal<'a>(a: &List<'a>, b: &List<'a>, tracker: &mut Tracker) -> Result<bool, Failed> {

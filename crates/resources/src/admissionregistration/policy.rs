@@ -62,7 +62,9 @@ impl Hooks for ValidatingAdmissionPolicy {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         let (spec, path) = (&object["spec"], Path::new("spec"));
-        let expressions = validate_policy(spec, errs);
+        // Without variables there is no `variables`, which a mutating policy always has.
+        let env = if spec["variables"].is_empty() { PolicyEnv::new() } else { PolicyEnv::composed() };
+        let expressions = validate_policy(spec, env, errs);
         let (validations, annotations) = (spec["validations"].items(), spec["auditAnnotations"].items());
         if validations.is_empty() && annotations.is_empty() {
             for field in ["validations", "auditAnnotations"] {
@@ -112,7 +114,7 @@ impl Expressions {
 }
 
 /// What both kinds of policy have; what its other expressions may refer to.
-fn validate_policy(spec: &Value, errs: &mut ErrorList) -> Expressions {
+fn validate_policy(spec: &Value, env: PolicyEnv, errs: &mut ErrorList) -> Expressions {
     let path = Path::new("spec");
     rules::validate_failure_policy(spec, &path, errs);
     if !spec["paramKind"].is_null() {
@@ -130,10 +132,8 @@ fn validate_policy(spec: &Value, errs: &mut ErrorList) -> Expressions {
     }
     let params = !spec["paramKind"].is_null();
     rules::validate_match_conditions(&spec["matchConditions"], params, &path.child("matchConditions"), errs);
-    let variables = spec["variables"].items();
-    let env = if variables.is_empty() { PolicyEnv::new() } else { PolicyEnv::composed() };
     let mut expressions = Expressions { env, params };
-    for (i, variable) in variables.iter().enumerate() {
+    for (i, variable) in spec["variables"].items().iter().enumerate() {
         validate_variable(variable, &mut expressions, &path.child("variables").index(i), errs);
     }
     expressions
@@ -290,7 +290,7 @@ impl Hooks for MutatingAdmissionPolicy {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         let (spec, path) = (&object["spec"], Path::new("spec"));
-        let expressions = validate_policy(spec, errs);
+        let expressions = validate_policy(spec, PolicyEnv::composed(), errs);
         validate_mutated_operations(&spec["matchConstraints"]["resourceRules"], errs);
         if spec["mutations"].is_empty() {
             errs.required(&path.child("mutations"), "mutations must contain at least one item");
