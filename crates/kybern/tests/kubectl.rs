@@ -260,3 +260,46 @@ fn plain_get(address: &str, path: &str) -> String {
     stream.read_to_string(&mut answer).expect("it answers");
     answer
 }
+
+#[test]
+fn tokens_of_accounts_and_other_names() {
+    with_each_kubectl(|kubectl| {
+        let namespace = &kubectl.namespace;
+        kubectl.ok(&["create", "serviceaccount", "robot"], "created");
+        let pod = r#"{"spec":{"serviceAccountName":"robot"}}"#;
+        kubectl.ok(&["run", "bound", "--image=i", "--overrides", pod], "created");
+        let server = kubectl.run(&["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"]).1;
+        let server = format!("--server={server}");
+        let with = |token: &str| format!("--token={}", token.trim());
+        // Only the token says who asks: the administrator's certificate would count more.
+        let list = |token: &str, wanted: &str| {
+            let token = with(token);
+            let args = ["--kubeconfig=/dev/null", "--insecure-skip-tls-verify", &server, &token, "get", "pods"];
+            kubectl.fails(&args, wanted);
+        };
+        let known = format!("User \"system:serviceaccount:{namespace}:robot\" cannot list resource \"pods\"");
+        let (_, free, _) = kubectl.run(&["create", "token", "robot", "--duration=10m"]);
+        let (_, bound, _) =
+            kubectl.run(&["create", "token", "robot", "--bound-object-kind=Pod", "--bound-object-name=bound"]);
+        let (_, foreign, _) = kubectl.run(&["create", "token", "robot", "--audience=vault"]);
+        list(&free, &known);
+        list(&bound, &known);
+        list(&foreign, "Unauthorized");
+        list("forged", "Unauthorized");
+        kubectl.ok(&["delete", "pod", "bound", "--grace-period=0", "--force"], "deleted");
+        list(&bound, "Unauthorized");
+        list(&free, &known);
+        kubectl.ok(&["delete", "serviceaccount", "robot"], "deleted");
+        list(&free, "Unauthorized");
+        kubectl.fails(&["create", "token", "robot"], "not found");
+        kubectl.ok(&["create", "role", "reader", "--verb=list", "--resource=pods"], "created");
+        kubectl.ok(&["create", "rolebinding", "reader", "--role=reader", "--group=readers"], "created");
+        kubectl.ok(&["get", "pods", "--as=ann", "--as-group=readers", "-o", "name"], "");
+        kubectl.fails(&["get", "pods", "--as=ann"], "User \"ann\" cannot list resource \"pods\"");
+        kubectl.fails(
+            &["get", "secrets", "--as=ann", "--as-group=readers"],
+            "User \"ann\" cannot list resource \"secrets\"",
+        );
+        kubectl.fails(&["get", "pods", "--as-group=readers"], "without impersonating a user");
+    });
+}
