@@ -123,7 +123,7 @@ pub fn patched(attempt: &Attempt, patch: &Patch, schema: &Schema, ty: TypeId, mu
     let clears = managed::clears(&document);
     let gvk = Gvk::from_api_version(document["apiVersion"].str(), document["kind"].str());
     // The text of the patched document is in messages about other patches only.
-    let text = (patch.kind != PatchKind::Strategic).then(|| json::to_string(&document)).unwrap_or_default();
+    let text = if patch.kind == PatchKind::Strategic { String::new() } else { json::to_string(&document) };
     let rejected = |why: &str| match patch.kind {
         PatchKind::Strategic => patch::strategic::unusable(&patch.body, why),
         _ => patch_rejected(&text, why),

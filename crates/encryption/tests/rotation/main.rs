@@ -156,14 +156,14 @@ async fn nothing_of_an_object_is_on_the_disk() {
     let store = open(dir.path(), Some(encryption(vec![keys("aesgcm", &["one"])]))).expect("the store");
     put(&store, "s", "label-of-a-secret").await;
     let backup = dir.path().join("backup");
-    store.backup(&backup).expect("a backup");
+    store::backup(dir.path(), &backup, &[]).expect("a backup");
     drop(store);
     let bytes = disk(dir.path());
     assert!(has(&bytes, "k8s:enc:aesgcm:v1:one:"));
     assert!(!has(&bytes, MARKER) && !has(&bytes, "label-of-a-secret"));
 
     let restored = tempfile::tempdir().expect("a directory");
-    store::restore(&backup, restored.path(), 1).expect("restored");
+    store::restore(&backup, restored.path()).expect("restored");
     let store = open(restored.path(), Some(encryption(vec![keys("aesgcm", &["one"])]))).expect("the store");
     assert_eq!(texts(&store).values().next().map(String::as_str), Some("label-of-a-secret"));
 }
@@ -174,7 +174,7 @@ async fn a_missing_or_wrong_key_is_said() {
     let store = open(dir.path(), Some(encryption(vec![keys("secretbox", &["one"])]))).expect("the store");
     put(&store, "s", "x").await;
     drop(store);
-    let refusal = |at_rest| open(dir.path(), at_rest).err().expect("a refusal");
+    let refusal = |at_rest| open(dir.path(), at_rest).expect_err("a refusal");
     let prefix = "unable to transform key \"/registry/secrets/a/s\": ";
     assert_eq!(refusal(None), format!("{prefix}it is encrypted, and no key is given"));
     let other = || Some(encryption(vec![keys("secretbox", &["two"]), identity()]));
@@ -246,7 +246,7 @@ async fn a_service_has_the_keys() {
     drop(store);
 
     service.known.lock().expect("no panic").keys.remove(0);
-    let why = open(dir.path(), Some(encryption(vec![kms(&service)]))).err().expect("a refusal");
+    let why = open(dir.path(), Some(encryption(vec![kms(&service)]))).expect_err("a refusal");
     assert!(why.contains("failed to decrypt DEK") && why.contains("no such key"), "{why}");
 }
 
@@ -274,7 +274,7 @@ async fn what_is_in_etcd_is_encrypted_and_read_by_others() {
     let answer = client.range(&request).await.expect("an answer");
     assert!(answer.kvs[0].value.starts_with(b"k8s:enc:aesgcm:v1:two:") && !has(&answer.kvs[0].value, MARKER));
     drop((one, other));
-    let why = open(vec![keys("aesgcm", &["one"])]).await.err().expect("a refusal");
+    let why = open(vec![keys("aesgcm", &["one"])]).await.expect_err("a refusal");
     assert_eq!(why, "unable to transform key \"/registry/secrets/a/s\": no matching prefix found");
     // The old key is gone from the configuration, and what was written with it is history.
     let store = open(vec![keys("aesgcm", &["two"])]).await.expect("a store");

@@ -18,8 +18,8 @@ const OPENED_BYTES_MAX: usize = 1024;
 /// How a page is compressed; the second part compresses it again.
 enum Coding {
     Plain,
-    Gzip(Box<(MultiGzDecoder<Vec<u8>>, GzEncoder<Vec<u8>>)>),
-    Deflate(Box<(DeflateDecoder<Vec<u8>>, DeflateEncoder<Vec<u8>>)>),
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>, Box<GzEncoder<Vec<u8>>>),
+    Deflate(Box<DeflateDecoder<Vec<u8>>>, Box<DeflateEncoder<Vec<u8>>>),
 }
 
 /// The body of a page.
@@ -41,8 +41,10 @@ impl<B, F: Fn(&str) -> Option<String>> Page<B, F> {
         let fast = Compression::fast();
         let coding = match text(CONTENT_ENCODING) {
             "" => Coding::Plain,
-            "gzip" => Coding::Gzip(Box::new((MultiGzDecoder::new(vec![]), GzEncoder::new(vec![], fast)))),
-            "deflate" => Coding::Deflate(Box::new((DeflateDecoder::new(vec![]), DeflateEncoder::new(vec![], fast)))),
+            "gzip" => Coding::Gzip(Box::new(MultiGzDecoder::new(vec![])), Box::new(GzEncoder::new(vec![], fast))),
+            "deflate" => {
+                Coding::Deflate(Box::new(DeflateDecoder::new(vec![])), Box::new(DeflateEncoder::new(vec![], fast)))
+            }
             _ => return Err(body),
         };
         headers.remove(CONTENT_LENGTH);
@@ -55,15 +57,15 @@ impl<B, F: Fn(&str) -> Option<String>> Page<B, F> {
         for piece in bytes.chunks(OPENED_BYTES_MAX) {
             match coding {
                 Coding::Plain => out.extend(links.push(piece)),
-                Coding::Gzip(both) => {
-                    both.0.write_all(piece)?;
-                    both.1.write_all(&links.push(&std::mem::take(both.0.get_mut())))?;
-                    out.append(both.1.get_mut());
+                Coding::Gzip(decoder, encoder) => {
+                    decoder.write_all(piece)?;
+                    encoder.write_all(&links.push(&std::mem::take(decoder.get_mut())))?;
+                    out.append(encoder.get_mut());
                 }
-                Coding::Deflate(both) => {
-                    both.0.write_all(piece)?;
-                    both.1.write_all(&links.push(&std::mem::take(both.0.get_mut())))?;
-                    out.append(both.1.get_mut());
+                Coding::Deflate(decoder, encoder) => {
+                    decoder.write_all(piece)?;
+                    encoder.write_all(&links.push(&std::mem::take(decoder.get_mut())))?;
+                    out.append(encoder.get_mut());
                 }
             }
         }
@@ -74,14 +76,12 @@ impl<B, F: Fn(&str) -> Option<String>> Page<B, F> {
         let Page { links, coding, .. } = self;
         match std::mem::replace(coding, Coding::Plain) {
             Coding::Plain => Ok(links.finish()),
-            Coding::Gzip(both) => {
-                let (decoder, mut encoder) = *both;
+            Coding::Gzip(decoder, mut encoder) => {
                 encoder.write_all(&links.push(&decoder.finish()?))?;
                 encoder.write_all(&links.finish())?;
                 encoder.finish()
             }
-            Coding::Deflate(both) => {
-                let (decoder, mut encoder) = *both;
+            Coding::Deflate(decoder, mut encoder) => {
                 encoder.write_all(&links.push(&decoder.finish()?))?;
                 encoder.write_all(&links.finish())?;
                 encoder.finish()
