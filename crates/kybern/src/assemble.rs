@@ -19,9 +19,6 @@ use crate::options::{self, Options};
 use crate::pages::Site;
 use crate::trust;
 
-/// A quarter of the time that a request may take, as upstream has it.
-const QUEUE_WAIT: std::time::Duration = std::time::Duration::from_secs(15);
-
 /// What a server is made of beside its options.
 pub struct Parts {
     /// Unless objects are kept in etcd. `None`: in memory.
@@ -71,7 +68,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         authenticators,
         authorizers,
         tokens: Some(keys),
-        queue: serve::queue::Queue::new(QUEUE_WAIT),
+        queue: serve::queue::Queue::new(options.requests.bounds),
         store,
         admission,
         audit: options.auditing.open()?,

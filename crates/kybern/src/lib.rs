@@ -13,6 +13,7 @@ pub mod data_dir;
 pub mod definitions;
 pub mod endpoints;
 pub mod flags;
+mod flow_control;
 mod keep;
 pub mod kubeconfig;
 pub mod options;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use ipnet::IpNet;
 
+use serve::queue::Bounds;
+
 use crate::admission_plugins::AdmissionPlugins;
 use crate::auditing::Auditing;
 use crate::authentication::Authentication;
@@ -69,6 +71,7 @@ pub struct Requests {
     pub watch_timeout_min: Duration,
     /// How probably an answer over HTTP/2 sends its client to a new connection.
     pub goaway_chance: f64,
+    pub bounds: Bounds,
     /// Strict-Transport-Security.
     pub hsts: Option<HeaderValue>,
 }
@@ -145,8 +148,21 @@ impl Requests {
         let watch_seconds: i64 = given.parse("min-request-timeout")?;
         let watch_seconds =
             u64::try_from(watch_seconds).map_err(|_| "--min-request-timeout can not be negative value".to_owned())?;
+        let timeout = duration(given, "request-timeout")?;
+        let bound = |name: &str| {
+            let number: i64 = given.parse(name)?;
+            usize::try_from(number).map_err(|_| format!("--{name} can not be negative value"))
+        };
+        let bounds = Bounds {
+            fair: given.switch("enable-priority-and-fairness")?,
+            reading: bound("max-requests-inflight")?,
+            mutating: bound("max-mutating-requests-inflight")?,
+            // A quarter of the time that a request may take, as upstream has it.
+            wait_max: timeout / 4,
+        };
         Ok(Requests {
-            timeout: duration(given, "request-timeout")?,
+            bounds,
+            timeout,
             watch_timeout_min: Duration::from_secs(watch_seconds),
             goaway_chance,
             hsts: hsts(&given.list(HSTS))?,
@@ -308,6 +324,7 @@ mod tests {
             "--tls-curve-preferences=P256",
             "--tls-sni-cert-key=/x",
             "--goaway-chance=0.5",
+            "--max-requests-inflight=-1",
             "--min-request-timeout=-1",
             "--strict-transport-security-directives=forever",
             "--authorization-mode=Webhook",

@@ -56,6 +56,9 @@ const LISTED: &[&str] = &[
     "/version",
 ];
 
+/// Where priority and fairness can be looked at.
+const DUMPS: &str = "/debug/api_priority_and_fairness/";
+
 impl Site {
     pub fn new(
         health: Arc<Health>,
@@ -165,6 +168,10 @@ impl Pages for Site {
             "/metrics" => Some(respond(200, METRICS, serve::metrics::render(server))),
             "/metrics/slis" => Some(respond(200, METRICS, self.health.metrics())),
             "/flagz" => Some(respond(200, "text/plain; charset=utf-8", self.flags.clone())),
+            _ if path.starts_with(DUMPS) => {
+                let name = path.strip_prefix(DUMPS).unwrap_or_default();
+                server.queue.dump(name).map(|text| respond(200, "text/plain; charset=utf-8", text))
+            }
             "/statusz" => Some(respond(200, "text/plain; charset=utf-8", self.status())),
             _ if path == "/version" || path.starts_with("/version/") => {
                 // Anything but slashes after it is a route that upstream does not have.

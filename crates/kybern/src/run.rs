@@ -23,7 +23,7 @@ use crate::flags::{self, Call, Given};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
-use crate::{aggregate, definitions, keep};
+use crate::{aggregate, definitions, flow_control, keep};
 
 /// Open requests get this long to finish after a signal.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -153,6 +153,7 @@ impl Running {
             server.store.compact(server.store.revision());
         }
         let definitions = definitions::start(server.clone()).await;
+        flow_control::start(server.clone());
         let statuses = keep::start(server.clone());
         let aggregation =
             aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);

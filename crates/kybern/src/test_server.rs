@@ -22,7 +22,7 @@ use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
 use crate::trust;
-use crate::{aggregate, definitions, keep};
+use crate::{aggregate, definitions, flow_control, keep};
 
 /// Everything is gone when this is dropped.
 pub struct TestServer {
@@ -73,6 +73,7 @@ impl TestServer {
         };
         boot::write(&server, &facts).await?;
         let definitions = definitions::start(server.clone()).await;
+        flow_control::start(server.clone());
         let statuses = keep::start(server.clone());
         let aggregation =
             aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);

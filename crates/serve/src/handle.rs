@@ -72,7 +72,7 @@ where
         response = answer::status(&Form::of_status(&head.headers, &query), &status);
     }
     trail.answered(&server.schema, &response);
-    answer::add_warnings(response.headers_mut(), &warnings.take());
+    warnings.add_headers(response.headers_mut());
     answer::compress(&head.headers, &mut response);
     answer::add_connection_headers(&server.settings, &head, &mut response);
     let headers = response.headers_mut();
@@ -111,7 +111,7 @@ where
     trail.receive(authenticated.user(), &arrival).await?;
     let request = attributes(authenticated.user(), &info);
     let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request, trail).await?;
-    let _seat = match server.queue.enter(&authenticated, is_long_running(&info)).await {
+    let _seat = match server.queue.enter(server, authenticated.user(), &info, query, warnings).await {
         Ok(seat) => seat,
         Err(turned_away) => return Ok(turned_away),
     };
@@ -164,7 +164,7 @@ fn timeout(server: &Server, query: &Query, info: &PathInfo) -> Result<Duration> 
 }
 
 /// Watches and streams, which may last for hours.
-fn is_long_running(info: &PathInfo) -> bool {
+pub(crate) fn is_long_running(info: &PathInfo) -> bool {
     const STREAMS: &[&str] = &["attach", "exec", "proxy", "log", "portforward"];
     matches!(info.verb, "watch" | "proxy") || STREAMS.contains(&info.subresource.as_str())
 }

@@ -10,7 +10,7 @@ const RANKS: &[&[&str]] = &[
     &["schema", "auth", "store", "upstream"],
     &["patch", "resource", "encryption"],
     &["codec"],
-    &["custom", "admission", "audit", "publish", "outbound"],
+    &["custom", "admission", "audit", "fairness", "publish", "outbound"],
     &["resources"],
     &["serve"],
     &["kybern"],
@@ -29,6 +29,7 @@ const PURE: &[&str] = &[
     "admission",
     "audit",
     "auth",
+    "fairness",
     "publish",
 ];
 const IMPURE: &[&str] =

@@ -41,6 +41,10 @@ pub fn render(server: &Server) -> String {
         page.family(name, "counter", help);
         samples.into_iter().for_each(|(labels, count)| page.sample(name, &labels, count));
     }
+    for (name, kind, help, samples) in server.queue.families() {
+        page.family(name, kind, help);
+        samples.into_iter().for_each(|(labels, value)| page.sample(name, &labels, value));
+    }
     page.family("kubernetes_build_info", "gauge", "1, with what is running as labels.");
     let version = crate::version::git_version();
     page.sample("kubernetes_build_info", &format!("git_version=\"{version}\",major=\"1\",minor=\"36\""), 1);
