@@ -92,8 +92,9 @@ pub fn status_patch(n: usize) -> String {
     )
 }
 
-pub fn annotation_patch(n: usize) -> String {
-    format!(r#"{{"metadata":{{"annotations":{{"example.com/change":"{n}"}}}}}}"#)
+/// A change is one only when its text is new to the pod.
+pub fn annotation_patch(text: &str) -> String {
+    format!(r#"{{"metadata":{{"annotations":{{"example.com/change":"{text}"}}}}}}"#)
 }
 
 /// A node's heartbeat; `revision` is "" to create it.

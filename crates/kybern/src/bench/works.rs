@@ -201,7 +201,12 @@ impl Works<'_> {
         let revision = revision_of(&self.target.fetch(0, Call::get(format!("{}?limit=1", pods_path()))).await?)?;
         for n in 0..100 {
             let path = format!("{}/{}", pods_path(), pod_name(n % self.amounts.pods));
-            self.target.count(n, Call::send(Method::PATCH, path, objects::annotation_patch(n)).typed(MERGE)).await?;
+            self.target
+                .count(
+                    n,
+                    Call::send(Method::PATCH, path, objects::annotation_patch(&format!("exact {n}"))).typed(MERGE),
+                )
+                .await?;
         }
         let path = format!("{}?resourceVersion={revision}&resourceVersionMatch=Exact", pods_path());
         self.measure_with(&name, 1, LISTS, move |_| Call::get(path.clone())).await
@@ -286,7 +291,7 @@ impl Works<'_> {
         let (cpu_before, begun) = (self.watched.cpu(), Instant::now());
         for n in 0..changes {
             let path = format!("{}/{}", pods_path(), pod_name(n % self.amounts.pods));
-            let call = Call::send(Method::PATCH, path, objects::annotation_patch(n)).typed(MERGE);
+            let call = Call::send(Method::PATCH, path, objects::annotation_patch(&format!("watched {n}"))).typed(MERGE);
             self.target.count(n, call).await?;
         }
         let all_done = done.acquire_many(u32::try_from(watchers).unwrap_or(u32::MAX));
