@@ -150,22 +150,24 @@ mod tests {
     fn lines_allow_what_they_say() {
         let policy = Policy::parse(POLICY).expect("well formed");
         let readers = [Str::from("readers")];
-        let cases: [(&str, &[Str], &str, &str, &str, bool); 13] = [
-            ("ann", &[], "delete", "nodes", "", true),
-            ("ann", &[], "post", "", "/logs", true),
-            ("u", &readers, "list", "pods", "ns", true),
-            ("u", &readers, "delete", "pods", "ns", false),
-            ("u", &readers, "get", "pods", "other", false),
-            ("u", &readers, "get", "secrets", "ns", false),
-            ("u", &[], "get", "pods", "ns", false),
-            ("u", &[], "get", "", "/apis/x", true),
-            ("u", &[], "post", "", "/apis/x", false),
-            ("u", &[], "get", "", "/version", false),
-            ("old", &[], "delete", "secrets", "ns", true),
-            ("old", &[], "get", "", "/version", false),
-            ("old", &[], "get", "pods", "ns", false),
+        type Case = (&'static str, bool, &'static str, &'static str, &'static str, bool);
+        let cases: [Case; 13] = [
+            ("ann", false, "delete", "nodes", "", true),
+            ("ann", false, "post", "", "/logs", true),
+            ("u", true, "list", "pods", "ns", true),
+            ("u", true, "delete", "pods", "ns", false),
+            ("u", true, "get", "pods", "other", false),
+            ("u", true, "get", "secrets", "ns", false),
+            ("u", false, "get", "pods", "ns", false),
+            ("u", false, "get", "", "/apis/x", true),
+            ("u", false, "post", "", "/apis/x", false),
+            ("u", false, "get", "", "/version", false),
+            ("old", false, "delete", "secrets", "ns", true),
+            ("old", false, "get", "", "/version", false),
+            ("old", false, "get", "pods", "ns", false),
         ];
-        for (user, groups, verb, resource, place, allowed) in cases {
+        for (user, is_reader, verb, resource, place, allowed) in cases {
+            let groups = if is_reader { &readers[..] } else { &[] };
             let (namespace, path) = if resource.is_empty() { ("", place) } else { (place, "") };
             let request = Attributes { user, groups, verb, resource, namespace, path, ..Attributes::default() };
             assert_eq!(policy.authorize(&request).is_allowed(), allowed, "{user} {verb} {resource} {place}");

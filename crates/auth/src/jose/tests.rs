@@ -103,10 +103,11 @@ fn every_algorithm_of_rsa() {
             pair.sign(padding, &SystemRandom::new(), signed, &mut out).expect("a signature");
             out
         });
-        assert!(verify(&text, &[public.clone()], Algorithm::ALL).is_ok(), "{name}");
+        let own_key = std::slice::from_ref(&public);
+        assert!(verify(&text, own_key, Algorithm::ALL).is_ok(), "{name}");
         let own = Algorithm::parse(name).expect("known");
         let others: Vec<Algorithm> = Algorithm::ALL.iter().copied().filter(|other| *other != own).collect();
-        assert!(verify(&text, &[public.clone()], &others).is_err(), "{name} is not accepted where it is not asked for");
+        assert!(verify(&text, own_key, &others).is_err(), "{name} is not accepted where it is not asked for");
         let mut bound = public.to_jwk();
         bound.set("alg", if name == "RS256" { "PS256" } else { "RS256" });
         let bound = PublicKey::from_jwk(&bound).expect("a key");
