@@ -29,7 +29,7 @@ use crate::{aggregate, definitions, flow_control, keep};
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// To tell the other servers.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The whole program.
 pub fn main(args: impl IntoIterator<Item = String>) -> ExitCode {
