@@ -19,18 +19,21 @@ pub fn source(form: &Form, descriptor: &Arc<Descriptor>, page: Page) -> Result<B
         continue_token: page.continue_token,
         remaining_item_count: page.remaining.and_then(|n| i64::try_from(n).ok()).unwrap_or(0),
     };
+    // What is made of all objects together must fit, or lists of parts push out one another's. JSON of realistic pods is 1.4
+    // times its protobuf.
+    let fits = page.resource_bytes / 2 * 3 <= store::ENCODED_BYTES_MAX as u64;
     let (descriptor, objects) = (descriptor.clone(), page.objects);
     match form.accepted.format {
         Format::Json if form.pretty => {
-            Ok(Box::new(Indented::new(JsonItems::new(form, descriptor, objects, &metadata))))
+            Ok(Box::new(Indented::new(JsonItems::new(form, descriptor, objects, &metadata, fits))))
         }
-        Format::Json => Ok(Box::new(JsonItems::new(form, descriptor, objects, &metadata))),
+        Format::Json => Ok(Box::new(JsonItems::new(form, descriptor, objects, &metadata, fits))),
         Format::Protobuf if is_direct(&descriptor) => {
             Ok(Box::new(StoredMessages::new(form, &descriptor, objects, &metadata)?))
         }
         Format::Protobuf => made_messages(form, &descriptor, &objects, &metadata).map(whole),
         Format::Yaml => {
-            let mut items = JsonItems::new(form, descriptor, objects, &metadata);
+            let mut items = JsonItems::new(form, descriptor, objects, &metadata, fits);
             let mut text = Vec::new();
             while items.append(&mut text)? {}
             Ok(whole(yaml_of(&text)))
@@ -59,7 +62,13 @@ struct JsonItems {
 }
 
 impl JsonItems {
-    fn new(form: &Form, descriptor: Arc<Descriptor>, objects: Vec<Arc<Object>>, metadata: &ListMeta) -> JsonItems {
+    fn new(
+        form: &Form,
+        descriptor: Arc<Descriptor>,
+        objects: Vec<Arc<Object>>,
+        metadata: &ListMeta,
+        fits: bool,
+    ) -> JsonItems {
         let shape = Shape::of(form, &descriptor, true);
         let gvk = list_gvk(form, &descriptor);
         let JsonList { head, tail } = match &shape {
@@ -67,9 +76,7 @@ impl JsonItems {
             Shape::Whole(_) if descriptor.stored_as_json => JsonList::custom(&gvk, metadata),
             _ => JsonList::typed(&gvk, metadata),
         };
-        // A list that does not fit would only push out what watches share. JSON of realistic pods is 1.4 times its protobuf.
-        let bytes: usize = objects.iter().map(|object| object.bytes.len()).sum();
-        let keeps = matches!(shape, Shape::Whole(_)) && bytes / 2 * 3 <= store::ENCODED_BYTES_MAX;
+        let keeps = fits && matches!(shape, Shape::Whole(_));
         JsonItems { descriptor, shape, objects: objects.into_iter(), head: Some(head), tail, keeps }
     }
 }

@@ -160,6 +160,8 @@ pub struct Page {
     /// "" at the end.
     pub continue_token: String,
     pub remaining: Option<usize>,
+    /// Of all objects of the resource.
+    pub resource_bytes: u64,
 }
 
 /// The objects that a list returns.
@@ -186,6 +188,7 @@ pub async fn list(server: &Server, route: &Route, options: &ListOptions) -> Resu
             objects,
             continue_token: String::new(),
             remaining: None,
+            resource_bytes: place.snapshot.resource_bytes(),
         });
     }
     Ok(page(&place, &prefix, &selection, limit))
@@ -220,7 +223,8 @@ fn page(place: &Place, prefix: &str, selection: &Selection, limit: usize) -> Pag
             remaining = selection.is_everything().then_some(left);
         }
     }
-    Page { revision: snapshot.revision(), objects, continue_token, remaining }
+    let resource_bytes = snapshot.resource_bytes();
+    Page { revision: snapshot.revision(), objects, continue_token, remaining, resource_bytes }
 }
 
 /// The state that a list's options ask for.

@@ -49,6 +49,11 @@ impl Snapshot {
         self.version.bytes / all * self.len() as u64
     }
 
+    /// The stored bytes of all objects of the resource, whatever the prefix.
+    pub fn resource_bytes(&self) -> u64 {
+        self.version.bytes
+    }
+
     /// All objects in key order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Object>> {
         self.iter_from("")
