@@ -99,14 +99,19 @@ async fn bad_certificates_are_a_401() {
     let mut by_no_authority = signed(client("ann", "system:masters"), &no_authority);
     by_no_authority.push(no_authority.der().clone());
     let own = client("ann", "system:masters").self_signed(&key()).expect("a certificate").der().clone();
-    let cases: [(&str, Chain); 8] = [
+    let nameless = changed(&|params| params.distinguished_name = rcgen::DistinguishedName::new());
+    assert_eq!(
+        who(&server, &nameless, &[]).await,
+        Err(403),
+        "one without a name says nothing: anonymous, who may not ask"
+    );
+    let cases: [(&str, Chain); 7] = [
         ("expired", changed(&|params| params.not_after = date_time_ymd(2020, 1, 1))),
         ("not valid yet", changed(&|params| params.not_before = date_time_ymd(2999, 1, 1))),
         ("for servers", changed(&|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth])),
         ("self-signed", vec![own]),
         ("another authority of the same name", signed(client("ann", "system:masters"), &authority("clients"))),
         ("signed by one who may not sign", by_no_authority),
-        ("without a name", changed(&|params| params.distinguished_name = rcgen::DistinguishedName::new())),
         ("no certificate", vec![CertificateDer::from(b"certificate".to_vec())]),
     ];
     for (what, chain) in cases {

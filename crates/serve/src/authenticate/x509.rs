@@ -67,7 +67,7 @@ impl ClientCertificates {
         verifier
             .verify_client_cert(leaf, intermediates, now)
             .map_err(|why| Rejected(format!("verifying the client certificate: {why}")))?;
-        let (user, expires_at_seconds) = user_of(leaf)?;
+        let Some((user, expires_at_seconds)) = user_of(leaf)? else { return Ok(None) };
         if verified.len() >= VERIFIED_MAX {
             verified.clear();
         }
@@ -83,16 +83,14 @@ impl Authenticator for ClientCertificates {
     }
 }
 
-/// The user of a certificate, and its end in Unix seconds.
-fn user_of(leaf: &CertificateDer<'_>) -> Result<(User, i64), Rejected> {
+/// The user of a certificate, and its end in Unix seconds; `None` for one without a name, which is for something else.
+fn user_of(leaf: &CertificateDer<'_>) -> Result<Option<(User, i64)>, Rejected> {
     let (_, certificate) =
         X509Certificate::from_der(leaf).map_err(|why| Rejected(format!("reading the client certificate: {why}")))?;
     let subject = certificate.subject();
     let name = subject.iter_common_name().last().and_then(|cn| cn.as_str().ok()).unwrap_or_default();
     if name.is_empty() {
-        // Upstream takes such a certificate for one of another purpose: no user, no error. An empty user name
-        // would be none either way.
-        return Err(Rejected("the client certificate has no common name".into()));
+        return Ok(None);
     }
     let groups = subject.iter_organization().filter_map(|o| o.as_str().ok()).map(Into::into).collect();
     let uid = subject.iter_attributes().find(|attribute| attribute.attr_type().to_id_string() == UID_OID);
@@ -100,7 +98,7 @@ fn user_of(leaf: &CertificateDer<'_>) -> Result<(User, i64), Rejected> {
     let digest = ring::digest::digest(&ring::digest::SHA256, leaf);
     let id = digest.as_ref().iter().fold(String::from("X509SHA256="), |text, byte| text + &format!("{byte:02x}"));
     let user = User { name: name.into(), uid, groups, extra: vec![(CREDENTIAL_ID.into(), vec![id.into()])] };
-    Ok((user, certificate.validity().not_after.timestamp()))
+    Ok(Some((user, certificate.validity().not_after.timestamp())))
 }
 
 /// The common name of a certificate, for names lists such as `--requestheader-allowed-names`.
