@@ -121,6 +121,11 @@ fn configuration(kubeconfig: &str, version: &str, failure_policy: &str) -> Vec<u
                 "timeout": "100ms",
                 "subjectAccessReviewVersion": version,
                 "failurePolicy": failure_policy,
+                "matchConditionSubjectAccessReviewVersion": "v1",
+                "matchConditions": [
+                    {"expression": "has(request.resourceAttributes)"},
+                    {"expression": "request.resourceAttributes.resource != 'configmaps' || 'admins' in request.groups"}
+                ],
                 "connectionInfo": {"type": "KubeConfigFile", "kubeConfigFile": kubeconfig}
             }},
             {"type": "RBAC", "name": "rbac"}
@@ -152,8 +157,13 @@ async fn a_file_names_those_who_decide_and_may_change() {
     assert_eq!(spec["resourceAttributes"]["fieldSelector"], wanted);
     let wanted = value!({"requirements": [{"key": "app", "operator": "In", "values": ["x"]}]});
     assert_eq!(spec["resourceAttributes"]["labelSelector"], wanted);
+    let (code, refused) =
+        ask(&server, Token("ann-token"), "GET", "/api/v1/namespaces/ns/configmaps", &Value::Null).await;
+    assert_eq!((code, refused["message"].str().contains("who knows")), (403, false), "the conditions leave it out");
+    assert_eq!(self::code(&server, "/version").await, 200, "and paths, which RBAC allows");
+    assert_eq!(asked.lock().expect("a lock").len(), 1);
     let services = "/api/v1/namespaces/ns/services";
-    assert_eq!(code(&server, services).await, 500, "no answer in time, and that denies");
+    assert_eq!(self::code(&server, services).await, 500, "no answer in time, and that denies");
     let review = value!({"spec": {"user": "ann", "resourceAttributes": {"verb": "list", "resource": "services"}}});
     let reviewed = create(&server, "/apis/authorization.k8s.io/v1/subjectaccessreviews", &review).await;
     let status = &reviewed["status"];
@@ -162,7 +172,7 @@ async fn a_file_names_those_who_decide_and_may_change() {
     std::fs::write(&path, "broken").expect("a file");
     std::fs::write(&path, configuration(&config, "v1", "NoOpinion")).expect("a file");
     let deadline = Instant::now() + SEEN_TIME_MAX;
-    while code(&server, services).await != 200 {
+    while self::code(&server, services).await != 200 {
         assert!(Instant::now() < deadline, "the changed file is not seen");
         tokio::task::yield_now().await;
     }
