@@ -161,7 +161,7 @@ impl Running {
         let membership = options.etcd.as_ref().and(options.advertise_address).map(member);
         let membership = membership.map(|member| (member.clone(), member.start()));
         health.mark_booted();
-        tokio::spawn(tell_failure(server.store.failed()));
+        tokio::spawn(tell_troubles(server.store.troubles()));
         let mut ports = vec![];
         let handler = {
             let server = server.clone();
@@ -218,10 +218,10 @@ impl Running {
     }
 }
 
-/// Clients are told too, and `/readyz` and `/livez` fail; reading goes on.
-async fn tell_failure(failed: impl Future<Output = Option<Arc<str>>>) {
-    if let Some(why) = failed.await {
-        tracing::error!(%why, "the store accepts no writes until this is repaired and kybern restarted");
+/// Of a failure for good clients are told too, `/readyz` and `/livez` fail, and reading goes on.
+async fn tell_troubles(mut troubles: store::Troubles) {
+    while let Some(why) = troubles.next().await {
+        tracing::error!(%why, "the store has a problem");
     }
 }
 

@@ -50,7 +50,7 @@ fn check(server: Process, data: &Path, said: &str) {
         assert!(code == 500 && body.contains(wanted), "{path}: {code} {body}");
     }
     let log = server.end();
-    assert!(log.contains("the store accepts no writes") && log.contains(said), "{log}");
+    assert!(log.contains("no writes are accepted until") && log.contains(said), "{log}");
     let server = Process::start(data);
     let there = listed(&server);
     // The write that failed may have reached the disk.

@@ -57,6 +57,8 @@ pub(crate) struct Core {
     publishing: RwLock<()>,
     /// For waiting.
     pub(crate) progress: watch::Sender<Progress>,
+    /// What a person should know. Apart from `progress`, which wakes those who wait at every batch.
+    pub(crate) trouble: watch::Sender<Option<Arc<str>>>,
     /// When which revision was the newest: (Unix seconds, revision), oldest first, one per second at most.
     times: Mutex<VecDeque<(i64, u64)>>,
     /// History up to here is forgotten.
@@ -147,6 +149,7 @@ impl Core {
             revision: Arc::new(AtomicU64::new(revision)),
             publishing: RwLock::default(),
             progress: watch::Sender::new(Progress { revision, failed: None }),
+            trouble: watch::Sender::new(None),
             times: Mutex::default(),
             compacted: AtomicU64::new(0),
             pinned: Mutex::default(),
@@ -227,12 +230,22 @@ impl Core {
         }
         drop(head);
         self.progress.send_modify(|progress| progress.failed = Some(why.clone()));
+        self.note_trouble(format!("no writes are accepted until this is repaired and the program restarted: {why}"));
         self.drained.notify_all();
     }
 
     /// The newest revision that readers see.
     pub(crate) fn newest_revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
+    }
+
+    /// Tells whoever listens, once for each new text.
+    pub(crate) fn note_trouble(&self, text: String) {
+        self.trouble.send_if_modified(|told| {
+            let is_new = told.as_deref() != Some(text.as_str());
+            *told = Some(text.into());
+            is_new
+        });
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -26,6 +26,6 @@ pub use embedded::{Attachment, Backup, Restored, backup, restore};
 pub use etcd::EtcdOptions;
 pub use object::{Canonical, ENCODED_BYTES_MAX, Extract, FORMS_MAX, Meta, Object, Resource};
 pub use snapshot::Snapshot;
-pub use store::{Options, OutOfRange, Store};
+pub use store::{Options, OutOfRange, Store, Troubles};
 pub use version::Term;
 pub use watch::{Compacted, Cursor, Event, Interest, Kind, Lost};

@@ -12,6 +12,7 @@ use crate::watch::{Compacted, Cursor, Interest};
 use crate::watch_log::{Feed, WatchLog};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError};
+use tokio::sync::watch;
 
 /// Bounds of what is remembered.
 #[derive(Clone, Debug)]
@@ -61,6 +62,18 @@ pub enum OutOfRange {
     Compacted { oldest: u64 },
     /// Newer than the newest.
     Future { newest: u64 },
+}
+
+/// Waits for what goes wrong in a store.
+#[derive(Debug)]
+pub struct Troubles(watch::Receiver<Option<Arc<str>>>);
+
+impl Troubles {
+    /// The next thing, in words; `None` when the store is closed.
+    pub async fn next(&mut self) -> Option<Arc<str>> {
+        self.0.changed().await.ok()?;
+        self.0.borrow_and_update().clone()
+    }
 }
 
 impl Store {
@@ -124,11 +137,14 @@ impl Store {
         }
     }
 
-    /// Why nothing is acknowledged, when the store fails for good. Holds nothing of the store open.
-    pub fn failed(&self) -> impl Future<Output = Option<Arc<str>>> + Send + use<> {
-        let mut progress = self.core.progress.subscribe();
-        // The store may be closed first.
-        async move { progress.wait_for(|progress| progress.failed.is_some()).await.ok()?.failed.clone() }
+    /// What goes wrong, for people: a failure for good, or housekeeping that fails and is tried again. Holds nothing of the
+    /// store open.
+    pub fn troubles(&self) -> Troubles {
+        let mut troubles = self.core.trouble.subscribe();
+        if troubles.borrow().is_some() {
+            troubles.mark_changed();
+        }
+        Troubles(troubles)
     }
 
     /// The newest revision that readers see.

@@ -22,9 +22,11 @@ pub(crate) fn run(core: &Core, plan: Option<&LogPlan>) {
         expire(core, now_seconds());
         core.compact_by_age(now_seconds());
         if let Some(plan) = plan {
-            // Without space there is no prepared file and no checkpoint; the log says when it cannot go on.
-            let _ = prepare_segment(plan, &|| core.is_closing());
-            let _ = checkpoint_when_due(core, plan);
+            // Both are tried again in a second. Without a prepared file the log makes one; without checkpoints it grows.
+            let done = [prepare_segment(plan, &|| core.is_closing()), checkpoint_when_due(core, plan)];
+            for err in done.into_iter().filter_map(Result::err).filter(|_| !core.is_closing()) {
+                core.note_trouble(format!("tidying up the store's files failed, it is tried again: {err}"));
+            }
         }
     }
 }

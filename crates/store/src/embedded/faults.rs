@@ -259,6 +259,8 @@ fn a_failed_sync_ends_acknowledging_and_says_why() {
         }
     }
     assert!(store.failure().is_some());
+    let told = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(store.troubles().next());
+    assert!(told.is_some_and(|why| why.contains("input/output error")), "also whoever listens later");
     assert!(store.get("/registry/a/1").is_some() && store.get("/registry/a/2").is_none(), "reading goes on");
 }
 
