@@ -241,7 +241,8 @@ pub(crate) mod tests {
             change(&mut object);
             EncryptedObject::read(object.to_bytes().into()).err().unwrap_or_default()
         };
-        let cases: [(fn(&mut EncryptedObject), &str); 6] = [
+        type Change = fn(&mut EncryptedObject);
+        let cases: [(Change, &str); 6] = [
             (|o| o.data = Bytes::new(), "encrypted data is empty"),
             (|o| o.source.sealed = Bytes::new(), "encrypted DEK source is empty"),
             (|o| o.source.sealed = vec![1; 1025].into(), "exceeds the max size of 1024"),
