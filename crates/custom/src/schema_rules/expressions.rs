@@ -27,9 +27,18 @@ pub struct Place {
     pub values_max: Option<u64>,
     /// The node is the whole of a resource, or a resource within one.
     pub resource: bool,
+    /// What the node is in has a type that there is none of, so that nothing is known of the node's.
+    pub untyped: bool,
 }
 
+const TYPES: &[&str] = &["", "array", "boolean", "integer", "number", "object", "string"];
+
 impl Place {
+    /// The place of a whole schema.
+    pub fn of_schema(cost_accepted: bool) -> Place {
+        Place { uncorrelatable: None, cost_accepted, values_max: Some(1), resource: true, untyped: false }
+    }
+
     /// The place of what is right below `node`, which is no resource.
     pub fn below(&self, node: &Value) -> Place {
         let natural = |field: &str| node[field].as_int().map(|n| u64::try_from(n).unwrap_or(0));
@@ -39,7 +48,8 @@ impl Place {
             _ => Some(1),
         };
         let values_max = self.values_max.zip(each).map(|(own, each)| own.saturating_mul(each));
-        Place { values_max, resource: false, ..self.clone() }
+        let untyped = self.untyped || !TYPES.contains(&node["type"].str());
+        Place { values_max, resource: false, untyped, ..self.clone() }
     }
 }
 
@@ -87,7 +97,7 @@ fn too_dear(what: &str, cost: u64, limit: u64) -> String {
 /// `path.child("x-kubernetes-validations").index(i)` and its fields.
 pub fn validate_expressions(node: &Value, place: &Place, path: &Path, costs: &mut Costs, errs: &mut ErrorList) {
     let path = path.child("x-kubernetes-validations");
-    let Some(schema) = types_of(node, place.resource) else {
+    let Some(schema) = types_of(node, place.resource).filter(|_| !place.untyped) else {
         let why = "unable to convert structural schema to CEL declarations";
         let detail =
             format!("internal error: failed to construct type information for x-kubernetes-validations rules: {why}");

@@ -42,8 +42,7 @@ pub struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// `judged`: the schema is structural, so its expressions can be judged.
     pub fn new(demands: &'a Demands, judged: bool, cost_accepted: bool) -> Walk<'a> {
-        let place =
-            judged.then_some(Place { uncorrelatable: None, cost_accepted, values_max: Some(1), resource: true });
+        let place = judged.then(|| Place::of_schema(cost_accepted));
         Walk { demands, no_default_because: None, in_metadata: false, place }
     }
 
