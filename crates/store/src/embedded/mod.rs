@@ -197,7 +197,7 @@ fn write_batches(core: &Core, writer: &mut Writer) {
         while head.batch.is_empty() {
             if core.is_closing() {
                 drop(head);
-                writer.close();
+                writer.close(core);
                 return;
             }
             head = core.work.wait(head).unwrap_or_else(PoisonError::into_inner);
@@ -261,7 +261,11 @@ impl Writer {
     }
 
     /// Says that everything was written. When that fails the next start only knows less of damage.
-    pub(crate) fn close(&mut self) {
+    pub(crate) fn close(&mut self, core: &Core) {
+        // After a failure it is not known what follows what.
+        if core.progress.borrow().failed.is_some() {
+            return;
+        }
         let _ = self.log.mark_whole();
     }
 }

@@ -132,13 +132,11 @@ impl World {
         self.keeping_house.store(false, Ordering::Relaxed);
     }
 
-    /// A process from its start to its end. False when it did not start.
-    fn live(&self, disk: &Disk, steps: u64) -> bool {
+    /// A process from its start to its end. An error when it did not start.
+    fn live(&self, disk: &Disk, steps: u64) -> std::io::Result<()> {
         // Small enough that segments change often; compaction by size would come before the audit.
         let options = Options { upkeep: false, segment_bytes: 4 << 10, ..Options::default() };
-        let Ok(Loaded { core, writer, plan }) = load(Arc::new(disk.clone()), resources(), options) else {
-            return false;
-        };
+        let Loaded { core, writer, plan } = load(Arc::new(disk.clone()), resources(), options)?;
         *lock(&self.writer) = Some(writer);
         *lock(&self.plan) = Some(plan);
         let store = Store { core: core.clone(), _threads: Arc::new(Threads::new(core, Vec::new())), remote: None };
@@ -154,14 +152,14 @@ impl World {
                 break;
             }
         }
-        true
+        Ok(())
     }
 
     /// What a good end is: everything that was begun is done.
     fn close(&self) {
         self.write_batch();
-        if let Some(writer) = lock(&self.writer).as_mut() {
-            writer.close();
+        if let (Some(writer), Some(store)) = (lock(&self.writer).as_mut(), self.store()) {
+            writer.close(&store.core);
         }
     }
 
@@ -212,7 +210,9 @@ fn simulate(seed: u64) -> History {
         }
         let steps = random.pick(&[20, 150, 400]);
         let lived = world.live(&disk, if last { 150 } else { steps });
-        assert!(lived || !last, "the store did not open on a good disk");
+        if let (Err(why), true) = (lived, last) {
+            panic!("the store did not open on a good disk: {why}");
+        }
         if last {
             world.close();
             let mut scene = lock(&world.scene);
