@@ -299,6 +299,36 @@ fn space_is_given_back_when_objects_are_deleted() {
     assert_eq!(disk.used_bytes(), used, "nothing is written again and again");
 }
 
+/// A write may end anywhere, also within the zeros after a frame.
+#[test]
+fn a_write_that_ends_anywhere_is_gone_on_from() {
+    let put = |n: usize| {
+        let key = format!("/registry/a/{n}");
+        vec![Op::Put { key, bytes: Bytes::from(vec![7; 100 + n]), meta: Meta::default(), expect: Expect::Any }]
+    };
+    for (cut, n) in (0..40).flat_map(|cut| (0..8).map(move |n| (cut, n))) {
+        let context = format!("{cut} bytes short, object {n}");
+        let mut disk = Disk::new(1);
+        for life in 0..3 {
+            let (store, _) = open(Arc::new(disk.clone()), resources(), options()).expect(&context);
+            if life == 2 {
+                assert!(store.get(&format!("/registry/a/{}", n + 1)).is_some(), "{context}");
+                break;
+            }
+            let (outcome, pending) = store.core.submit(put(n + life));
+            store.core.wait_blocking(pending).and(outcome).expect(&context);
+            // Killed, so that there is no mark at the end.
+            let killed = disk.after_kill();
+            drop(store);
+            disk = killed;
+            if life == 0 {
+                let file = disk.open("log-00000000000000000001").unwrap();
+                file.truncate(file.len().unwrap() - cut).unwrap();
+            }
+        }
+    }
+}
+
 #[test]
 fn damage_is_refused() {
     let disk = Disk::new(9);

@@ -94,7 +94,8 @@ pub(crate) fn frame_bytes(len: usize) -> usize {
 /// What is at the beginning of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
-    /// A whole frame; `bytes` is its whole length.
+    /// A whole frame; `bytes` is its whole length. The zeros at its end may be missing in a file that ends there: the next
+    /// frame goes after them all the same.
     Frame { sequence: u64, payload: &'a [u8], bytes: usize },
     /// Zeros, or the end of the file.
     Nothing,
@@ -116,7 +117,7 @@ pub(crate) fn find(bytes: &[u8], store_id: u64) -> Found<'_> {
     if &header[..4] != FRAME_MAGIC || checksum(frame, store_id) != u32_at(header, 8) {
         return Found::Broken;
     }
-    Found::Frame { sequence: u64_at(header, 16), payload, bytes: frame_bytes(len).min(bytes.len()) }
+    Found::Frame { sequence: u64_at(header, 16), payload, bytes: frame_bytes(len) }
 }
 
 /// The sequence of some whole frame in `bytes` at a multiple of 8 from its beginning.
@@ -157,6 +158,7 @@ mod tests {
         let whole = Found::Frame { sequence: 5, payload: b"thirteen byte", bytes: buffer.len() };
         assert_eq!(find(&buffer, 77), whole);
         assert_eq!(find(&buffer, 78), Found::Broken, "another store's");
+        assert_eq!(find(&buffer[..FRAME_HEADER_BYTES + 13], 77), whole, "a write that ended before the zeros");
         for bit in 0..(FRAME_HEADER_BYTES + 13) * 8 {
             let mut damaged = buffer.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
