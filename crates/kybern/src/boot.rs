@@ -1,6 +1,7 @@
 //! The objects that every cluster has, written at each start through the same path as those of clients.
 
 pub mod cluster;
+mod flow_control;
 mod rbac;
 
 use std::sync::Arc;
@@ -96,6 +97,7 @@ async fn write_all(server: &Arc<Server>, wanted: Vec<Wanted>) -> Result<(), Stri
 fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
     let mut all = rbac::objects(server);
     all.extend(cluster::objects(facts));
+    all.extend(flow_control::objects(server));
     all.extend(cluster::api_services(server, facts));
     all
 }

@@ -70,13 +70,6 @@ pub fn objects(facts: &Facts) -> Vec<Wanted> {
         });
         wanted.push(Wanted::new("/apis/scheduling.k8s.io/v1/priorityclasses", class));
     }
-    let flow_control = "/apis/flowcontrol.apiserver.k8s.io/v1";
-    for level in resources::flowcontrol::bootstrap::priority_levels() {
-        wanted.push(Wanted::new(format!("{flow_control}/prioritylevelconfigurations"), level));
-    }
-    for schema in resources::flowcontrol::bootstrap::flow_schemas() {
-        wanted.push(Wanted::new(format!("{flow_control}/flowschemas"), schema));
-    }
     wanted.extend(config_maps(facts));
     wanted.extend(own_service(facts));
     wanted

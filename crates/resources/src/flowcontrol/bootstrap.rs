@@ -167,3 +167,42 @@ fn rules(what: &What) -> (Vec<Value>, Vec<Value>) {
         }
     }
 }
+
+/// What becomes of an object that is there already: the same with the spec that it should have, or nothing when it is its
+/// users' affair by now. An object that says nothing of that is the server's as long as nobody has changed its spec
+/// (k8s.io/kubernetes/pkg/registry/flowcontrol/ensurer).
+pub fn restored(existing: &Value, wanted: &Value) -> Option<Value> {
+    let metadata = &existing["metadata"];
+    let own = match metadata["annotations"][AUTO_UPDATE].str() {
+        _ if MANDATORY.contains(&metadata["name"].str()) => true,
+        "true" => true,
+        "" => metadata["generation"].int() == 1,
+        _ => false,
+    };
+    own.then(|| {
+        let mut object = existing.clone();
+        object.set("spec", wanted["spec"].clone());
+        object
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_its_users_have_taken_over_is_theirs() {
+        let wanted = value!({"spec": {"n": 1}});
+        let restores = |name: &str, auto: &str, generation: i64| {
+            let mut existing = value!({"metadata": {"name": name, "generation": generation}, "spec": {"n": 2}});
+            if !auto.is_empty() {
+                existing.entry("metadata").set("annotations", value!({AUTO_UPDATE: auto}));
+            }
+            restored(&existing, &wanted).map(|object| object["spec"]["n"].int())
+        };
+        assert_eq!(restores("system", "true", 7), Some(1));
+        assert_eq!((restores("system", "", 1), restores("system", "", 2)), (Some(1), None));
+        assert_eq!(restores("system", "false", 1), None);
+        assert_eq!(restores("catch-all", "false", 7), Some(1));
+    }
+}
