@@ -104,7 +104,7 @@ fn generated_objects_survive_every_form() {
         }
         for _ in 0..3 {
             let mut object = named(generate_object(&schema, id, &mut dice, 0), &ty.gvks[0]);
-            let strict = codec::canonicalise(&schema, id, &mut object);
+            let strict = codec::canonicalise(&schema, id, &mut object).map(|found| found.strict);
             assert_eq!(strict, Ok(vec![]), "{}", ty.name);
             agree(&schema, id, &ty.gvks[0], &object);
             objects += 1;

@@ -18,7 +18,7 @@ impl Dice {
 /// Every form of an object leads back to it.
 pub fn agree(schema: &Schema, ty: TypeId, gvk: &Gvk, object: &Value) {
     let mut again = object.clone();
-    assert_eq!(codec::canonicalise(schema, ty, &mut again), Ok(vec![]), "{gvk}");
+    assert_eq!(codec::canonicalise(schema, ty, &mut again).map(|found| found.strict), Ok(vec![]), "{gvk}");
     assert_eq!(&again, object, "canonical form is a fixed point: {gvk}");
     let mut text = Vec::new();
     codec::encode_json(schema, ty, object, &mut text);
