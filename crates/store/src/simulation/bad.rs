@@ -90,7 +90,7 @@ const WRONG_OPERATIONS: &[Wrong] = &[
         h.operations.push(write(40, 41, vec![step(A, Some(50), Expected::Any)], 7));
     }),
     ("a lost update: both of two writers compared with one revision", "was done though", |h| {
-        h.operations.push(write(10, 14, vec![step(A, Some(20), Expected::Revision(2))], 7));
+        h.operations.push(write(40, 44, vec![step(A, Some(20), Expected::Revision(2))], 7));
         h.order.push(told(200, 7, A, Some(20), None));
     }),
     ("a create of what is there", "was done though", |h| {

@@ -77,7 +77,11 @@ fn explain(history: &History) -> Result<(States, Vec<Operation>), String> {
         }
         match known.remove(&revision) {
             Some(operation) => is_of(changes, operation, &states)?,
-            None => match unknown.iter().position(|operation| is_of(changes, operation, &states).is_ok()) {
+            // What the clock may have done takes nothing from what was asked.
+            None if is_expiry(history, changes).is_ok() => {}
+            None => match unknown.iter().position(|operation| {
+                is_of(changes, operation, &states).is_ok() && operation.began < first_seen(history, revision)
+            }) {
                 Some(at) => {
                     resolved.push(Operation { answer: Answer::Written(revision), ..unknown.remove(at).clone() })
                 }
@@ -93,6 +97,23 @@ fn explain(history: &History) -> Result<(States, Vec<Operation>), String> {
         Some((revision, operation)) => Err(format!("acknowledged at {revision} and not there: {operation:?}")),
         None => Ok((states, resolved)),
     }
+}
+
+/// The first moment when somebody knew of a revision.
+fn first_seen(history: &History, revision: u64) -> u64 {
+    let told = history.watches.iter().flat_map(|watching| &watching.told).chain(&history.order);
+    let told = told.map(|told| (told.at, told.revision));
+    let bookmarks = history.watches.iter().flat_map(|watching| watching.bookmarks.iter().map(|(at, p, _)| (*at, *p)));
+    let answers = history.operations.iter().map(|operation| {
+        let known = match &operation.answer {
+            Answer::Written(revision) | Answer::Listed { revision, .. } => *revision,
+            Answer::Got(seen) | Answer::Conflict { current: seen, .. } => seen.map_or(0, |seen| seen.revision),
+            Answer::Compacted(_) | Answer::Unknown => 0,
+        };
+        (operation.ended, known)
+    });
+    let moments = told.chain(bookmarks).chain(answers).filter(|(_, known)| *known >= revision);
+    moments.map(|(at, _)| at).min().unwrap_or(u64::MAX)
 }
 
 /// These changes are what the operation asked for, and its expectations hold before them.
