@@ -1,5 +1,6 @@
 //! Decoding request bodies, and bringing trees that patches and hooks made into canonical form.
 
+use crate::canonical::is_canonical_stored;
 use crate::empties::Empties;
 use crate::source::{Source, Tree};
 use crate::typed::{Abort, Walk, is_custom_kind};
@@ -178,6 +179,9 @@ pub fn canonicalise(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Fi
 
 /// The same for an object that is going to be stored: empty lists and maps that are always written become null.
 pub fn canonicalise_stored(schema: &Schema, ty: TypeId, value: &mut Value) -> Result<Vec<String>, DecodeError> {
+    if is_canonical_stored(schema, ty, value) {
+        return Ok(Vec::new());
+    }
     let mut walk = Walk::new(schema, Tree::new(std::mem::take(value)));
     walk.stored = true;
     let decoded = finish_tree(walk, ty)?;

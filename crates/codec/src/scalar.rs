@@ -15,15 +15,18 @@ pub(crate) fn quantity(text: Str) -> Result<Str, String> {
     Ok(if canonical == text { text } else { canonical.into() })
 }
 
-/// Short whole numbers with the commonest suffixes, which are canonical when their last digit is odd: no factor of 1000 or 1024 is left.
+/// Short whole numbers with the commonest suffixes, which are canonical when no factor of 1000 or 1024 is left.
 fn is_plain(text: &str) -> bool {
     let digits = text.trim_end_matches(['m', 'i', 'M', 'G', 'K', 'k']);
-    let suffix = &text[digits.len()..];
-    matches!(suffix, "" | "m" | "Mi" | "Gi" | "Ki" | "M" | "G" | "k")
-        && (1..=4).contains(&digits.len())
-        && digits.bytes().all(|b| b.is_ascii_digit())
+    let factor = match &text[digits.len()..] {
+        "" | "m" | "M" | "G" | "k" => 1000,
+        "Ki" | "Mi" | "Gi" => 1024,
+        _ => return false,
+    };
+    (1..=4).contains(&digits.len())
         && !digits.starts_with('0')
-        && digits.bytes().last().is_some_and(|b| b & 1 == 1)
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && digits.parse::<u32>().is_ok_and(|n| n % factor != 0)
 }
 
 /// RFC 3339 to the second; Go's zero time is null.
@@ -61,4 +64,26 @@ pub(crate) fn bytes(text: Str) -> Result<Str, String> {
     let mut canonical = Vec::new();
     base64::encode(&base64::decode(text.as_bytes())?, &mut canonical);
     Ok(Str::from_utf8(&canonical).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_quantities_are_canonical() {
+        let mut plain = 0;
+        for suffix in ["", "m", "k", "M", "G", "Ki", "Mi", "Gi", "K", "i", "Ti"] {
+            for n in 0..11_000 {
+                let text = format!("{n}{suffix}");
+                if is_plain(&text) {
+                    plain += 1;
+                    let parsed = Quantity::parse(&text).map(|quantity| quantity.to_string());
+                    assert_eq!(parsed.as_ref(), Ok(&text));
+                }
+            }
+        }
+        assert!(plain > 70_000, "{plain}");
+        assert!(!is_plain("0100m") && !is_plain("m") && !is_plain("1.5") && !is_plain("1000") && !is_plain("2048Mi"));
+    }
 }

@@ -2,7 +2,7 @@
 //! walk over the schema serves requests, patches' results and the output of hooks.
 
 use meta::json::{Lexer, Place, SyntaxError, Token};
-use meta::{Map, Str, Value};
+use meta::{Map, Raw, Str, Value};
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -22,6 +22,8 @@ pub(crate) trait Source {
     fn item(&mut self, first: bool) -> Result<bool, SyntaxError>;
     /// Consumes any value; paths of duplicate keys within it are added to `duplicates`.
     fn value(&mut self, duplicates: &mut Vec<String>) -> Result<Value, SyntaxError>;
+    /// Consumes any value, which is not looked into.
+    fn raw(&mut self) -> Result<Value, SyntaxError>;
     fn skip(&mut self) -> Result<(), SyntaxError>;
     /// Checks that nothing follows.
     fn end(&mut self) -> Result<(), SyntaxError>;
@@ -124,6 +126,11 @@ impl Source for Lexer<'_> {
         Lexer::value(self, &Place::Root, duplicates)
     }
 
+    fn raw(&mut self) -> Result<Value, SyntaxError> {
+        let text = Lexer::skip(self)?;
+        Ok(if text == "null" { Value::Null } else { Value::Raw(Raw::new(text)) })
+    }
+
     fn skip(&mut self) -> Result<(), SyntaxError> {
         Lexer::skip(self).map(drop)
     }
@@ -150,16 +157,22 @@ impl Tree {
     }
 }
 
+fn token_of(value: &Value) -> Token {
+    match value {
+        Value::Null => Token::Null,
+        Value::Bool(b) => Token::Bool(*b),
+        Value::Int(_) | Value::Float(_) => Token::Number,
+        Value::String(_) => Token::String,
+        Value::Array(_) => Token::Array,
+        Value::Object(_) => Token::Object,
+        Value::Raw(raw) if raw.is_object() => Token::Object,
+        Value::Raw(raw) => token_of(raw.tree()),
+    }
+}
+
 impl Source for Tree {
     fn peek(&mut self) -> Result<Token, SyntaxError> {
-        Ok(match &self.current {
-            Value::Null => Token::Null,
-            Value::Bool(b) => Token::Bool(*b),
-            Value::Int(_) | Value::Float(_) => Token::Number,
-            Value::String(_) => Token::String,
-            Value::Array(_) => Token::Array,
-            Value::Object(_) => Token::Object,
-        })
+        Ok(token_of(&self.current))
     }
 
     fn literal(&mut self, _: Token) -> Result<(), SyntaxError> {
@@ -177,12 +190,16 @@ impl Source for Tree {
     fn string(&mut self) -> Result<Str, SyntaxError> {
         Ok(match std::mem::take(&mut self.current) {
             Value::String(s) => s,
-            _ => Str::default(),
+            other => Str::from(other.str()),
         })
     }
 
     fn open(&mut self) -> Result<(), SyntaxError> {
-        self.open.push(match std::mem::take(&mut self.current) {
+        let current = match std::mem::take(&mut self.current) {
+            Value::Raw(raw) => raw.tree().clone(),
+            other => other,
+        };
+        self.open.push(match current {
             Value::Array(items) => Opened::Array(items.into_iter()),
             Value::Object(map) => Opened::Object(map.into_entries().into_iter()),
             _ => Opened::Object(Map::new().into_entries().into_iter()),
@@ -220,6 +237,10 @@ impl Source for Tree {
     }
 
     fn value(&mut self, _: &mut Vec<String>) -> Result<Value, SyntaxError> {
+        Ok(std::mem::take(&mut self.current))
+    }
+
+    fn raw(&mut self) -> Result<Value, SyntaxError> {
         Ok(std::mem::take(&mut self.current))
     }
 

@@ -193,7 +193,8 @@ impl<'s, S: Source> Walk<'s, S> {
                 self.source.literal(token)?;
                 *slot = Value::Bool(b);
             }
-            (Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any, _) => *slot = self.any(at)?,
+            (Shape::FieldsV1, _) => *slot = self.source.raw()?,
+            (Shape::RawExtension | Shape::Json | Shape::Any, _) => *slot = self.any(at)?,
             (Shape::SchemaOr { object, other }, _) => self.schema_or(*object, *other, token, at, slot)?,
             (Shape::IntOrString, _) => *slot = self.int_or_string(token, at)?,
             (_, Token::Null) => self.source.literal(token)?,

@@ -58,6 +58,18 @@ pub(crate) fn settle(schema: &Schema, field: &Field, value: &mut Value, stored: 
     true
 }
 
+/// Whether [`settle`] would leave a stored value as it is. Values within values are not judged.
+pub(crate) fn is_settled(schema: &Schema, field: &Field, value: &Value) -> bool {
+    match (field.presence, value) {
+        (_, Value::Null) if field.nullable || is_custom(field) => true,
+        (Presence::Pointer | Presence::OmitEmpty, Value::Null) => false,
+        (Presence::Always | Presence::Nullable, Value::Null) => unset(schema, field).is_null(),
+        (Presence::OmitEmpty, _) => !is_zero(value, &field.shape),
+        (Presence::Always, _) => !(is_empty_collection(value, &field.shape) && in_protobuf(field)),
+        _ => true,
+    }
+}
+
 /// An empty list or map; raw values that look like one are not.
 pub(crate) fn is_empty_collection(value: &Value, shape: &Shape) -> bool {
     match (shape, value) {
@@ -67,7 +79,7 @@ pub(crate) fn is_empty_collection(value: &Value, shape: &Shape) -> bool {
     }
 }
 
-fn in_protobuf(field: &Field) -> bool {
+pub(crate) fn in_protobuf(field: &Field) -> bool {
     field.number != 0
 }
 
@@ -84,6 +96,7 @@ fn is_zero(value: &Value, shape: &Shape) -> bool {
         (_, Value::Int(n)) => *n == 0,
         (_, Value::Float(n)) => *n == 0.0,
         (_, Value::Bool(b)) => !b,
+        (_, Value::Raw(_)) => false,
     }
 }
 

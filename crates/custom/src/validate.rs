@@ -200,6 +200,7 @@ fn type_name(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+        Value::Raw(raw) => type_name(raw.tree()),
     }
 }
 

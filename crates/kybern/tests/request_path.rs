@@ -111,10 +111,13 @@ async fn a_finalizer_holds_an_object_until_it_is_taken_away() {
 #[tokio::test]
 async fn a_dry_run_answers_and_writes_nothing() {
     let client = Client::new().await;
+    client.create("kept", &Value::Null).await;
     let (_, before) = client.get(MAPS).await;
     let body = value!({"metadata": {"generateName": "g-"}});
     let (code, answered) = client.post(&format!("{MAPS}?dryRun=All"), &body).await;
     assert_eq!((code, answered["metadata"]["name"].str().len()), (201, 7));
+    let (code, _) = client.delete(&format!("{MAPS}/kept?dryRun=All")).await;
+    assert_eq!(code, 200);
     let (_, after) = client.get(MAPS).await;
     assert_eq!(before, after);
 }
@@ -220,4 +223,13 @@ async fn bodies_are_bounded_and_never_end_the_server() {
         }
     }
     assert_eq!(client.get(MAPS).await.0, 200);
+}
+
+/// Connections move a request's future about several times. What is large in it has to be boxed.
+#[tokio::test]
+async fn the_future_of_a_request_is_small() {
+    let client = Client::new().await;
+    let request = Request::get(MAPS).body(Full::new(Bytes::new())).unwrap_or_default();
+    let bytes = std::mem::size_of_val(&client.0.request(request));
+    assert!(bytes < 8192, "{bytes}");
 }

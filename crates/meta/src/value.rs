@@ -3,6 +3,7 @@
 //! Keys of an object are kept sorted, so equality, lookup and the encoders need no second
 //! structure, and two trees with the same content are the same bytes in memory order.
 
+use crate::raw::Raw;
 use compact_str::CompactString;
 use std::ops::Index;
 
@@ -10,7 +11,7 @@ use std::ops::Index;
 pub type Str = CompactString;
 
 /// A decoded value. Integers and floats are kept apart, as Go's unstructured JSON does.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub enum Value {
     #[default]
     Null,
@@ -20,6 +21,9 @@ pub enum Value {
     String(Str),
     Array(Vec<Value>),
     Object(Map),
+    /// What is mostly only passed on. Reads look through it; who matches on kinds asks [`Value::plain`] first where one
+    /// may come.
+    Raw(Raw),
 }
 
 /// What a missing key reads as, so that `v["a"]["b"]` never panics.
@@ -31,9 +35,34 @@ impl Value {
         Value::Object(Map::new())
     }
 
+    /// This as one of the other kinds: what a raw text stands for.
+    pub fn plain(&self) -> &Value {
+        match self {
+            Value::Raw(raw) => raw.tree(),
+            other => other,
+        }
+    }
+
+    /// Makes a raw text the tree it stands for.
+    fn plain_mut(&mut self) -> &mut Value {
+        if let Value::Raw(raw) = self {
+            *self = raw.tree().clone();
+        }
+        self
+    }
+
+    /// Makes all raw texts in this the trees they stand for.
+    pub fn unfold(&mut self) {
+        match self.plain_mut() {
+            Value::Array(items) => items.iter_mut().for_each(Value::unfold),
+            Value::Object(map) => map.iter_mut().for_each(|(_, value)| value.unfold()),
+            _ => {}
+        }
+    }
+
     /// The member `key` of an object; `None` when this is no object or has no such member.
     pub fn get(&self, key: &str) -> Option<&Value> {
-        match self {
+        match self.plain() {
             Value::Object(map) => map.get(key),
             _ => None,
         }
@@ -41,7 +70,7 @@ impl Value {
 
     /// The member `key`, mutable.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
-        match self {
+        match self.plain_mut() {
             Value::Object(map) => map.get_mut(key),
             _ => None,
         }
@@ -64,7 +93,7 @@ impl Value {
 
     /// This as an object for writing; anything else is replaced by an empty object.
     pub fn object_mut(&mut self) -> &mut Map {
-        if !matches!(self, Value::Object(_)) {
+        if !matches!(self.plain_mut(), Value::Object(_)) {
             *self = Value::object();
         }
         match self {
@@ -75,7 +104,7 @@ impl Value {
 
     /// This as an array for writing; anything else is replaced by an empty array.
     pub fn array_mut(&mut self) -> &mut Vec<Value> {
-        if !matches!(self, Value::Array(_)) {
+        if !matches!(self.plain_mut(), Value::Array(_)) {
             *self = Value::Array(Vec::new());
         }
         match self {
@@ -101,19 +130,23 @@ impl Value {
 
     /// Removes member `key` and returns it.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        match self {
+        match self.plain_mut() {
             Value::Object(map) => map.remove(key),
             _ => None,
         }
     }
 
     pub fn is_null(&self) -> bool {
-        matches!(self, Value::Null)
+        match self {
+            Value::Null => true,
+            Value::Raw(raw) => !raw.is_object() && raw.tree().is_null(),
+            _ => false,
+        }
     }
 
     /// Null, "", [] or {}: what Go's `omitempty` leaves out (numbers and booleans are not judged here).
     pub fn is_empty(&self) -> bool {
-        match self {
+        match self.plain() {
             Value::Null => true,
             Value::String(s) => s.is_empty(),
             Value::Array(a) => a.is_empty(),
@@ -123,7 +156,7 @@ impl Value {
     }
 
     pub fn as_str(&self) -> Option<&str> {
-        match self {
+        match self.plain() {
             Value::String(s) => Some(s),
             _ => None,
         }
@@ -135,7 +168,7 @@ impl Value {
     }
 
     pub fn as_int(&self) -> Option<i64> {
-        match self {
+        match self.plain() {
             Value::Int(n) => Some(*n),
             _ => None,
         }
@@ -147,7 +180,7 @@ impl Value {
     }
 
     pub fn as_bool(&self) -> Option<bool> {
-        match self {
+        match self.plain() {
             Value::Bool(b) => Some(*b),
             _ => None,
         }
@@ -159,7 +192,7 @@ impl Value {
     }
 
     pub fn as_array(&self) -> Option<&[Value]> {
-        match self {
+        match self.plain() {
             Value::Array(a) => Some(a),
             _ => None,
         }
@@ -172,14 +205,14 @@ impl Value {
 
     /// The items of an array, mutable; none for anything else.
     pub fn items_mut(&mut self) -> &mut [Value] {
-        match self {
+        match self.plain_mut() {
             Value::Array(a) => a,
             _ => &mut [],
         }
     }
 
     pub fn as_object(&self) -> Option<&Map> {
-        match self {
+        match self.plain() {
             Value::Object(m) => Some(m),
             _ => None,
         }
@@ -193,7 +226,7 @@ impl Value {
 
     /// The members of an object in key order, mutable; none for anything else.
     pub fn entries_mut(&mut self) -> impl Iterator<Item = (&str, &mut Value)> {
-        let entries: &mut [(Str, Value)] = match self {
+        let entries: &mut [(Str, Value)] = match self.plain_mut() {
             Value::Object(m) => &mut m.entries,
             _ => &mut [],
         };
@@ -245,6 +278,7 @@ from! {
     &Str => |s| Value::String(s.clone()),
     Vec<Value> => Value::Array,
     Map => Value::Object,
+    Raw => Value::Raw,
     &Value => Value::clone,
 }
 

@@ -15,6 +15,7 @@ pub fn print(value: &Value) -> String {
             let members: Vec<String> = map.iter().map(|(k, v)| format!("{k}:{}", print(v))).collect();
             format!("map[{}]", members.join(" "))
         }
+        Value::Raw(raw) => print(raw.tree()),
     }
 }
 
@@ -31,6 +32,7 @@ pub fn source(value: &Value) -> String {
                 map.iter().map(|(k, v)| format!("{}:{}", meta::field::quote(k), source(v))).collect();
             format!("map[string]interface {{}}{{{}}}", members.join(", "))
         }
+        Value::Raw(raw) => source(raw.tree()),
         other => print(other),
     }
 }
@@ -45,6 +47,7 @@ pub fn type_name(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "[]interface {}",
         Value::Object(_) => "map[string]interface {}",
+        Value::Raw(raw) => type_name(raw.tree()),
     }
 }
 

@@ -75,6 +75,7 @@ pub(crate) fn go_json_kind(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+        Value::Raw(raw) => go_json_kind(raw.tree()),
     }
 }
 
@@ -84,6 +85,10 @@ pub(crate) fn go_json_kind(value: &Value) -> &'static str {
 /// 422 with upstream's one text for all of them.
 pub fn apply(doc: &mut Value, ops: &[Value]) -> Result<()> {
     let mut spent = Spent::default();
+    let is_managed = |pointer: &Value| pointer.str().starts_with("/metadata/managedFields/");
+    if ops.iter().any(|op| is_managed(&op["path"]) || is_managed(&op["from"])) {
+        doc.unfold();
+    }
     ops.iter().try_for_each(|op| apply_one(doc, op, &mut spent)).map_err(|Rejected| rejected())
 }
 

@@ -48,8 +48,9 @@ fn sets_are_sets_of_paths() {
         let (left, right) = (set_of(&a), set_of(&b));
         assert_eq!(paths_of(&left), a);
         assert_eq!((left.len(), left.is_empty()), (a.len(), a.is_empty()));
-        assert_eq!(Set::decode(&left.clone().into_value()), Ok(left.clone()));
-        assert_eq!(Set::from_stored(&left.clone().into_value()), left);
+        assert_eq!(Set::decode(&left.to_value()), Ok(left.clone()));
+        assert_eq!(Set::from_stored(left.to_value().plain()), left);
+        assert_eq!(Set::from_stored(&left.to_value()), left);
         let mut all = left.clone();
         all.merge(right.clone());
         assert_eq!(paths_of(&all), &a | &b);

@@ -38,7 +38,10 @@ pub trait Hooks: Send + Sync {
     fn warn_delete(&self, _options: &crate::rules::DeleteOptions, _warnings: &mut Vec<String>) {}
 
     /// A delete was accepted: marks the object, which is written unless it is removed at once.
-    fn prepare_delete(&self, _ctx: &Context, _object: &mut Value) {}
+    /// Says whether that changed it.
+    fn prepare_delete(&self, _ctx: &Context, _object: &mut Value) -> bool {
+        false
+    }
 
     /// Whether something besides metadata.finalizers keeps a deleted object (a namespace's spec.finalizers).
     fn holds(&self, _object: &Value) -> bool {

@@ -116,17 +116,20 @@ pub fn patched(attempt: &Attempt, patch: &Patch, schema: &Schema, ty: TypeId, mu
         PatchKind::Merge => document = patch::merge::apply(document, patch.body.clone()),
         PatchKind::Strategic => {
             document = patch::strategic::apply(schema, ty, document, patch.body.clone())?;
-            let found = patch::strategic::restore(schema, ty, &document);
-            unknown.extend(found.map_err(|why| patch::strategic::unusable(&patch.body, &why))?);
         }
     }
     let clears = managed::clears(&document);
     let gvk = Gvk::from_api_version(document["apiVersion"].str(), document["kind"].str());
-    // The text of the patched document is in messages about other patches only.
-    let text = if patch.kind == PatchKind::Strategic { String::new() } else { json::to_string(&document) };
-    let rejected = |why: &str| match patch.kind {
-        PatchKind::Strategic => patch::strategic::unusable(&patch.body, why),
-        _ => patch_rejected(&text, why),
+    let aside = codec::set_aside(schema, ty, &mut document);
+    if patch.kind == PatchKind::Strategic {
+        let found = patch::strategic::restore(schema, ty, &document);
+        unknown.extend(found.map_err(|why| patch::strategic::unusable(&patch.body, &why))?);
+    }
+    // The patched document is shown in messages about other patches only.
+    let shown = (patch.kind != PatchKind::Strategic).then(|| document.clone());
+    let rejected = |why: &str| match &shown {
+        None => patch::strategic::unusable(&patch.body, why),
+        Some(rest) => patch_rejected(&json::to_string(&aside.joined(rest)), why),
     };
     if !schema.ty(ty).gvks.is_empty() && !schema.ty(ty).gvks.contains(&gvk) {
         return Err(rejected(&decode::not_registered(&gvk)));
@@ -136,6 +139,7 @@ pub fn patched(attempt: &Attempt, patch: &Patch, schema: &Schema, ty: TypeId, mu
         unknown.extend(found.strict);
     }
     attempt.check_strict(&unknown, rejected)?;
+    aside.put_back(&mut document);
     Ok(Patched { object: document, clears, empties: found.empties })
 }
 
@@ -150,15 +154,17 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
     let live = old_served(attempt, descriptor);
     let write = attempt.write;
     let force = write.options.force.unwrap_or(false);
-    let merged = with_target(attempt, |target| {
-        let merged = managed::apply(target, live.as_ref(), applied, &write.manager, force)?;
+    let (merged, aside) = with_target(attempt, |target| {
+        let mut merged = managed::apply(target, live.as_ref(), applied, &write.manager, force)?;
+        let aside = codec::set_aside(&descriptor.schema, descriptor.type_id, &mut merged);
         if !descriptor.stored_as_json {
             managed::check_readable(target, applied, &merged)?;
         }
-        Ok(merged)
+        Ok((merged, aside))
     })?;
     let unreadable = |why: &str| with_target(attempt, |target| managed::unreadable(target, applied, why));
-    let (mut object, found) = form::admit_served(descriptor, merged).map_err(|why| unreadable(&why.text))?;
+    let admitted = form::admit_served(descriptor, merged, aside);
+    let (mut object, found) = admitted.map_err(|why| unreadable(&why.text))?;
     check_uid_of_created(attempt, &object)?;
     if attempt.creates() {
         rules::wipe_system_fields(&mut object);

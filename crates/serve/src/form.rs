@@ -1,7 +1,8 @@
 //! The forms an object takes: stored bytes, the canonical tree in the storage version, the served version.
 
+use crate::write::Stored;
 use bytes::Bytes;
-use codec::{DecodeError, Findings};
+use codec::{Aside, DecodeError, Findings};
 use meta::{Reason, Result, Status, Value, json};
 use resource::Descriptor;
 
@@ -37,6 +38,11 @@ pub fn stored_value_at(descriptor: &Descriptor, object: &store::Object, revision
 /// The bytes to store. resourceVersion is the store's and selfLink is nobody's: neither is written.
 /// The object has its resourceVersion again afterwards.
 pub fn encode_stored(descriptor: &Descriptor, object: &mut Value) -> Result<Bytes> {
+    encode_stored_over(descriptor, object, None)
+}
+
+/// The same for a new state of a stored object: what has not changed keeps its bytes.
+pub fn encode_stored_over(descriptor: &Descriptor, object: &mut Value, old: Option<&Stored>) -> Result<Bytes> {
     let metadata = object.entry("metadata");
     let revision = metadata.remove("resourceVersion");
     metadata.remove("selfLink");
@@ -48,7 +54,13 @@ pub fn encode_stored(descriptor: &Descriptor, object: &mut Value) -> Result<Byte
         json::write(object, &mut out);
         out.push(b'\n');
     } else {
-        codec::encode_protobuf(&descriptor.schema, descriptor.storage_type_id, &descriptor.storage, object, &mut out);
+        let (schema, ty, gvk) = (&descriptor.schema, descriptor.storage_type_id, &descriptor.storage);
+        match old {
+            Some(old) => {
+                codec::encode_protobuf_over(schema, ty, gvk, object, (&old.value, &old.object.bytes), &mut out)
+            }
+            None => codec::encode_protobuf(schema, ty, gvk, object, &mut out),
+        }
     }
     if let Some(revision) = revision {
         object.entry("metadata").set("resourceVersion", revision);
@@ -120,10 +132,15 @@ pub fn to_storage(descriptor: &Descriptor, object: Value) -> Value {
     }
 }
 
-/// A tree in the served version, whatever its origin, as an object in the storage version with its defaults.
-/// Also: what was found on the way.
-pub fn admit_served(descriptor: &Descriptor, mut served: Value) -> std::result::Result<(Value, Findings), DecodeError> {
+/// A tree in the served version, whatever its origin, as an object in the storage version with its defaults. `aside` are
+/// members of it that need no work. Also: what was found on the way.
+pub fn admit_served(
+    descriptor: &Descriptor,
+    mut served: Value,
+    aside: Aside,
+) -> std::result::Result<(Value, Findings), DecodeError> {
     let found = codec::canonicalise(&descriptor.schema, descriptor.type_id, &mut served)?;
+    aside.put_back(&mut served);
     Ok((default_served(descriptor, served), found))
 }
 

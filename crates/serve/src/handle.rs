@@ -117,7 +117,7 @@ where
     };
     let authorized = authorize(server, authenticated, &info, trail).await?;
     if let Some(remote) = server.remotes.find(&info.path) {
-        return Ok(aggregate::answer(&remote, authorized.authenticated.user(), head, body).await);
+        return Ok(Box::pin(aggregate::answer(&remote, authorized.authenticated.user(), head, body)).await);
     }
     let resources = server.registry.load();
     if info.path.starts_with("//") {
@@ -133,17 +133,17 @@ where
     };
     route.check_name()?;
     if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
-        return connect::answer(server, &route, authorized.authenticated.user(), *to, head, body).await;
+        return Box::pin(connect::answer(server, &route, authorized.authenticated.user(), *to, head, body)).await;
     }
     let offer = Offer { protobuf: route.descriptor().protobuf, table: true, watch: route.info.verb == "watch" };
     let form = Form::negotiate_for(&route, &head.headers, query, offer)?;
     warnings.add(route.descriptor().deprecation.as_str());
     let request = ResourceRequest { server, route, authorized, form, head, query, warnings };
     if request.route.info.verb == "watch" {
-        request.watch().await
+        Box::pin(request.watch()).await
     } else {
         let body = body::read(body);
-        match tokio::time::timeout(timeout, request.answer(body)).await {
+        match tokio::time::timeout(timeout, Box::pin(request.answer(body))).await {
             Ok(answered) => answered,
             Err(_) => Err(Status::timeout("Timeout: request did not complete within the allotted timeout")),
         }
@@ -204,7 +204,7 @@ impl ResourceRequest<'_> {
             (Some(SubresourceKind::Action(_) | SubresourceKind::Token(_)), _) => self.decide(&body.await?).await,
             (_, "get") => self.get().await,
             (_, "list") => self.list().await,
-            _ => self.decide(&body.await?).await,
+            _ => Box::pin(self.decide(&body.await?)).await,
         }
     }
 
@@ -235,13 +235,13 @@ impl ResourceRequest<'_> {
             return self.act(action, body).await;
         }
         match self.route.info.verb {
-            "deletecollection" => self.delete_collection(body).await,
+            "deletecollection" => Box::pin(self.delete_collection(body)).await,
             "delete" => {
                 let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, body)?;
                 let outcome = change(self.server, &self.deletion(&self.route.info.name, &delete)).await?;
                 Ok(self.deleted(outcome, &delete))
             }
-            _ => self.write(body).await,
+            _ => Box::pin(self.write(body)).await,
         }
     }
 

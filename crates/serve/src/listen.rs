@@ -194,7 +194,7 @@ impl<H> Connection<H> {
             let running = counted.clone().begin();
             let headless = request.method() == Method::HEAD;
             let (http2, activity) = (request.version() == Version::HTTP_2, counted.clone());
-            let answer = handler(request, peer.clone());
+            let answer = Box::pin(handler(request, peer.clone()));
             async move {
                 // The request runs until the last byte of its answer, or the client's end, drops the body.
                 let mut response = answer.await;

@@ -1,11 +1,12 @@
 //! What is served: every resource by group, version and name. Replaced as a whole when a definition changes, so
 //! that a request sees one state of it from beginning to end.
 
+use crate::form;
 use arc_swap::ArcSwap;
-use meta::{Str, Value};
+use meta::{Result, Str, Value};
 use resource::{Descriptor, SelectField, SelectValue, Subresource};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 /// One resource in one version, ready to serve.
@@ -15,7 +16,19 @@ pub struct Endpoint {
     pub prefix: Str,
     /// The selectable fields of the version that is stored, whose order the store's indexes have.
     indexed: Vec<SelectField>,
+    read_often: RwLock<HashMap<Arc<str>, Decoded>>,
 }
+
+/// An object's state as a tree.
+struct Decoded {
+    revision: u64,
+    object: Arc<Value>,
+}
+
+/// Small objects that each request of some kind reads (its namespace, service account, priority class) are kept decoded:
+/// so many of a resource, and none with more bytes than this.
+const KEPT_DECODED_MAX: usize = 256;
+const KEPT_DECODED_BYTES_MAX: usize = 4096;
 
 /// All that is served at one moment.
 #[derive(Default)]
@@ -40,7 +53,7 @@ impl Endpoint {
             prefix => format!("{}/", prefix.trim_end_matches('/')).into(),
         };
         let indexed = descriptor.select_fields.clone();
-        Endpoint { descriptor, prefix, indexed }
+        Endpoint { descriptor, prefix, indexed, read_often: RwLock::default() }
     }
 
     /// Where the objects of a namespace are; of all when it is "".
@@ -54,6 +67,27 @@ impl Endpoint {
         } else {
             format!("{}{name}", self.prefix)
         }
+    }
+
+    /// A stored object for those who read the same ones again and again.
+    pub fn read_often(&self, object: &Arc<store::Object>) -> Result<Value> {
+        let kept = self.read_often.read().unwrap_or_else(PoisonError::into_inner);
+        let known = kept.get(&object.key).filter(|kept| kept.revision == object.revision);
+        if let Some(known) = known.map(|kept| kept.object.clone()) {
+            drop(kept);
+            return Ok((*known).clone());
+        }
+        drop(kept);
+        let value = form::stored_value(&self.descriptor, object)?;
+        if object.bytes.len() <= KEPT_DECODED_BYTES_MAX {
+            let mut kept = self.read_often.write().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= KEPT_DECODED_MAX && !kept.contains_key(&object.key) {
+                kept.clear();
+            }
+            let decoded = Decoded { revision: object.revision, object: Arc::new(value.clone()) };
+            kept.insert(object.key.clone(), decoded);
+        }
+        Ok(value)
     }
 
     pub fn subresource(&self, name: &str) -> Option<&Subresource> {

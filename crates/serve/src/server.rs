@@ -109,6 +109,9 @@ pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
     }
 }
 
+/// Longer lists are not kept decoded.
+const LISTED_OFTEN_MAX: usize = 32;
+
 /// Reads for hooks and admission: the newest durable state.
 pub struct StoreReader<'a> {
     pub resources: &'a Resources,
@@ -119,13 +122,18 @@ impl Reader for StoreReader<'_> {
     fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Value> {
         let endpoint = self.resources.stored(group, resource)?;
         let object = self.store.get(&endpoint.key(namespace, name))?;
-        form::stored_value(&endpoint.descriptor, &object).ok()
+        endpoint.read_often(&object).ok()
     }
 
     fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Value> {
         let Some(endpoint) = self.resources.stored(group, resource) else { return Vec::new() };
         let snapshot = self.store.snapshot(&endpoint.namespace_prefix(namespace));
-        snapshot.iter().filter_map(|object| form::stored_value(&endpoint.descriptor, object).ok()).collect()
+        let few = snapshot.iter().nth(LISTED_OFTEN_MAX).is_none();
+        let read = |object: &Arc<store::Object>| match few {
+            true => endpoint.read_often(object),
+            false => form::stored_value(&endpoint.descriptor, object),
+        };
+        snapshot.iter().filter_map(|object| read(object).ok()).collect()
     }
 }
 

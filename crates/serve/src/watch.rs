@@ -8,10 +8,11 @@ use crate::server::{Server, random_bits};
 use bytes::Bytes;
 use meta::{Reason, Result, Status};
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Cursor, Event, Interest, Kind, Object};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// The last bookmark comes this long before the stream's end.
 const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
@@ -39,6 +40,8 @@ pub struct Watch {
     cursor: Option<Cursor>,
     deadline: Instant,
     bookmarks: Option<Bookmarks>,
+    /// Set anew only when its time changes: an event must not cost a timer.
+    alarm: Pin<Box<Sleep>>,
 }
 
 struct Bookmarks {
@@ -91,7 +94,8 @@ pub async fn open(server: &Arc<Server>, route: &Route, options: &ListOptions) ->
     let first = period.min(timeout.saturating_sub(BOOKMARK_BEFORE_END));
     let bookmarks =
         (options.bookmarks && timeout >= BOOKMARK_STREAM_MIN).then(|| Bookmarks { next: now + first, period });
-    Ok(Watch { selection, waiting, cursor, deadline: now + timeout, bookmarks })
+    let alarm = Box::pin(tokio::time::sleep_until(now + timeout));
+    Ok(Watch { selection, waiting, cursor, deadline: now + timeout, bookmarks, alarm })
 }
 
 /// What the store need not wake this watch for.
@@ -132,6 +136,9 @@ impl Watch {
             }
             let cursor = self.cursor.as_mut()?;
             let bookmark_at = self.bookmarks.as_ref().map_or(self.deadline, |b| b.next.min(self.deadline));
+            if self.alarm.deadline() != bookmark_at {
+                self.alarm.as_mut().reset(bookmark_at);
+            }
             tokio::select! {
                 biased;
                 event = cursor.next() => match event {
@@ -141,7 +148,7 @@ impl Watch {
                         return Some(Change::Error(too_old(lost.oldest, lost.oldest)));
                     }
                 },
-                () = tokio::time::sleep_until(bookmark_at) => {
+                () = self.alarm.as_mut() => {
                     if bookmark_at >= self.deadline {
                         return None;
                     }

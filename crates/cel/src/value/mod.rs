@@ -80,6 +80,7 @@ impl<'a> Value<'a> {
             meta::Value::String(text) => Value::String(Text::Borrowed(text)),
             meta::Value::Array(items) => Value::List(List::data(items, None, ListKind::Atomic)),
             meta::Value::Object(map) => Value::Map(Map::data(map, crate::schema::Members::Untyped)),
+            meta::Value::Raw(raw) => Value::data(raw.tree()),
         }
     }
 

@@ -2,12 +2,12 @@
 
 use super::read;
 use super::wire::{Backwards, Fields, Wire, field_len, open_field};
-use super::write::message;
+use super::write::{Kept, message};
 use crate::decode::{DecodeError, Decoded};
 use crate::empties::Empties;
 use meta::json::text_of;
 use meta::{Gvk, Str, Value};
-use schema::{Schema, TypeId};
+use schema::{Field, Schema, Shape, Type, TypeId};
 
 /// What protobuf bodies and stored objects begin with.
 pub(crate) const MAGIC: &[u8; 4] = b"k8s\0";
@@ -77,8 +77,52 @@ pub fn decode_protobuf(schema: &Schema, ty: TypeId, body: &[u8]) -> Result<Decod
 /// Appends an object in its envelope, byte for byte as upstream stores and sends it.
 pub fn encode_protobuf(schema: &Schema, ty: TypeId, gvk: &Gvk, value: &Value, out: &mut Vec<u8>) {
     let mut backwards = Backwards::with_capacity(2048);
-    seal(gvk, &mut backwards, |out| message(schema, schema.ty(ty), value, out));
+    seal(gvk, &mut backwards, |out| message(schema, schema.ty(ty), value, &[], out));
     out.extend_from_slice(backwards.written());
+}
+
+/// As [`encode_protobuf`], for a new state of an object: members that are equal in `old` are copied from its bytes, which
+/// must be what an encoder made of it.
+pub fn encode_protobuf_over(
+    schema: &Schema,
+    ty: TypeId,
+    gvk: &Gvk,
+    value: &Value,
+    old: (&Value, &[u8]),
+    out: &mut Vec<u8>,
+) {
+    let (old_value, bytes) = old;
+    let same_kind = |envelope: &Envelope| envelope.api_version == gvk.api_version() && envelope.kind == gvk.kind;
+    let kept = match Envelope::open(bytes).ok().filter(same_kind) {
+        Some(envelope) => kept_members(schema.ty(ty), value, old_value, envelope.raw),
+        None => Vec::new(),
+    };
+    let mut backwards = Backwards::with_capacity(bytes.len() + 512);
+    seal(gvk, &mut backwards, |out| message(schema, schema.ty(ty), value, &kept, out));
+    out.extend_from_slice(backwards.written());
+}
+
+/// The structs in an object's message that are equal in both states, as they are encoded.
+fn kept_members<'a>(ty: &Type, value: &Value, old: &Value, message: &'a [u8]) -> Vec<Kept<'a>> {
+    let mut found: Vec<(u32, &[u8])> = Vec::new();
+    let mut fields = Fields::new(message);
+    while let Ok(Some((number, wire))) = fields.next() {
+        if let Wire::Bytes(bytes) = wire {
+            found.push((number, bytes));
+        }
+    }
+    let is_equal = |field: &&Field| {
+        let is_struct = matches!(field.shape, Shape::Object(_)) && field.number != 0 && field.inline == 0;
+        is_struct && value.get(&field.name).is_some_and(|value| !value.is_null() && Some(value) == old.get(&field.name))
+    };
+    let mut kept = Vec::new();
+    for field in ty.fields.iter().filter(is_equal) {
+        let mut own = found.iter().filter(|(number, _)| *number == field.number);
+        if let (Some((number, bytes)), None) = (own.next(), own.next()) {
+            kept.push(Kept { number: *number, bytes });
+        }
+    }
+    kept
 }
 
 /// Appends a message that is already encoded in its envelope.

@@ -12,7 +12,7 @@ mod write;
 
 pub use envelope::wrap_protobuf;
 pub(crate) use envelope::{ENVELOPE_END, open_envelope};
-pub use envelope::{Envelope, decode_protobuf, encode_protobuf, kind_of_protobuf};
+pub use envelope::{Envelope, decode_protobuf, encode_protobuf, encode_protobuf_over, kind_of_protobuf};
 pub(crate) use mask::Mask;
 pub(crate) use read::decode_message;
 pub use stored::{Metadata, Versioned, extract_field, extract_metadata, partial_message};

@@ -7,7 +7,7 @@ use crate::scalar;
 use crate::zero::{fill, settle, zero};
 use meta::json::{self, DEPTH_MAX, text_of};
 use meta::time::{Timestamp, format_duration};
-use meta::{Map, Str, Value};
+use meta::{Map, Raw, Str, Value};
 use schema::{Field, Schema, SchemaOther, Shape, Type, TypeId};
 
 /// Decodes an object's message.
@@ -192,7 +192,11 @@ impl Reader<'_> {
                 Some(1) => Value::String(bytes_field(bytes, 3)?.map(text_of).unwrap_or_default().into()),
                 _ => Value::Int(i64::from(varint_field(bytes, 2)?.unwrap_or(0) as i32)),
             }),
-            Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any => match bytes_field(bytes, 1)? {
+            Shape::FieldsV1 => match bytes_field(bytes, 1)? {
+                Some(raw) if !raw.is_empty() => passed_on(raw),
+                _ => Ok(Value::Null),
+            },
+            Shape::RawExtension | Shape::Json | Shape::Any => match bytes_field(bytes, 1)? {
                 Some(raw) if !raw.is_empty() => json::parse(raw).map(|p| p.value).map_err(|e| e.to_string()),
                 _ => Ok(Value::Null),
             },
@@ -225,6 +229,14 @@ impl Reader<'_> {
             (schema, _) => schema,
         })
     }
+}
+
+/// JSON text as it is, once its grammar is checked.
+fn passed_on(bytes: &[u8]) -> Result<Value, String> {
+    let text = text_of(bytes);
+    let mut lexer = json::Lexer::new(&text);
+    lexer.skip().and_then(|_| lexer.end()).map_err(|why| why.to_string())?;
+    Ok(Value::Raw(Raw::new(text)))
 }
 
 /// A message that comes twice is decoded into the same struct.

@@ -11,12 +11,18 @@ use schema::{Field, Presence, Schema, SchemaOther, Shape, Type, TypeId};
 /// The bytes of an object's message, without the envelope.
 pub fn encode_message(schema: &Schema, ty: TypeId, value: &Value) -> Vec<u8> {
     let mut out = Backwards::with_capacity(1024);
-    message(schema, schema.ty(ty), value, &mut out);
+    message(schema, schema.ty(ty), value, &[], &mut out);
     out.written().to_vec()
 }
 
-/// The fields of a struct, last first. Embedded structs are messages of their own, written even when nothing is in them.
-pub(crate) fn message(schema: &Schema, ty: &Type, value: &Value, out: &mut Backwards) {
+/// A member whose encoding is known.
+pub(crate) struct Kept<'a> {
+    pub(crate) number: u32,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// The fields of a struct, last first; those in `kept` are not encoded again. Embedded structs are messages of their own, written even when nothing is in them.
+pub(crate) fn message(schema: &Schema, ty: &Type, value: &Value, kept: &[Kept], out: &mut Backwards) {
     let empty = meta::Map::new();
     let present = Present::new(ty, value.as_object().unwrap_or(&empty));
     // The embedded messages that are open, outermost first, with the length before each.
@@ -40,7 +46,10 @@ pub(crate) fn message(schema: &Schema, ty: &Type, value: &Value, out: &mut Backw
                 open[level] = (embeds[level], out.len());
             }
         }
-        member(schema, field, present.get(index), out);
+        match kept.iter().find(|kept| kept.number == field.number && field.inline == 0) {
+            Some(kept) => out.field(kept.number, kept.bytes),
+            None => member(schema, field, present.get(index), out),
+        }
     }
     for level in [1, 0] {
         if open[level].0 != 0 {
@@ -123,7 +132,7 @@ fn single(schema: &Schema, shape: &Shape, value: &Value, number: u32, out: &mut 
 /// The content of a value that protobuf has a message for.
 fn compound(schema: &Schema, shape: &Shape, value: &Value, out: &mut Backwards) {
     match shape {
-        Shape::Object(id) => message(schema, schema.ty(*id), value, out),
+        Shape::Object(id) => message(schema, schema.ty(*id), value, &[], out),
         Shape::Time => timestamp(Timestamp::parse(value.str()).map(|t| Timestamp { nanos: 0, ..t }), out),
         Shape::MicroTime => timestamp(Timestamp::parse_micro(value.str()), out),
         Shape::Duration => {
@@ -138,9 +147,11 @@ fn compound(schema: &Schema, shape: &Shape, value: &Value, out: &mut Backwards) 
             out.byte(u8::from(value.as_str().is_some()));
             out.tag(1, 0);
         }
-        Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any if !value.is_null() => {
-            out.field(1, &json::to_vec(value));
-        }
+        Shape::RawExtension | Shape::Json | Shape::FieldsV1 | Shape::Any => match value {
+            Value::Null => {}
+            Value::Raw(raw) => out.field(1, raw.text().as_bytes()),
+            tree => out.field(1, &json::to_vec(tree)),
+        },
         Shape::SchemaOr { object, other } => schema_or(schema, schema.ty(*object), *other, value, out),
         // Lists of lists and maps of maps have no protobuf form.
         _ => {}
@@ -163,7 +174,7 @@ fn timestamp(at: Result<Timestamp, String>, out: &mut Backwards) {
 fn schema_or(schema: &Schema, ty: &Type, other: SchemaOther, value: &Value, out: &mut Backwards) {
     let object = |number: u32, value: &Value, out: &mut Backwards| {
         let before = out.len();
-        message(schema, ty, value, out);
+        message(schema, ty, value, &[], out);
         out.close(number, before);
     };
     match (other, value) {

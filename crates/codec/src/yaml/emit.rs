@@ -11,7 +11,7 @@ const SIMPLE_KEY_BYTES_MAX: usize = 128;
 /// Appends a tree as YAML, keys sorted as upstream sorts them.
 pub fn encode_yaml(value: &Value, out: &mut Vec<u8>) {
     let mut emitter = Emitter { out: String::new() };
-    match value {
+    match value.plain() {
         Value::Object(map) if !map.is_empty() => emitter.mapping(value, 0, true),
         Value::Array(items) if !items.is_empty() => emitter.sequence(items, 0, true),
         other => {
@@ -53,7 +53,7 @@ impl Emitter {
             }
             self.text(key, indent, true);
             self.out.push(':');
-            match value {
+            match value.plain() {
                 Value::Object(map) if !map.is_empty() => {
                     self.out.push('\n');
                     self.mapping(value, indent + 2, true);
@@ -82,7 +82,7 @@ impl Emitter {
 
     /// What follows an indicator on its line.
     fn node(&mut self, value: &Value, indent: usize) {
-        match value {
+        match value.plain() {
             Value::Object(map) if !map.is_empty() => self.mapping(value, indent + 2, false),
             Value::Array(items) if !items.is_empty() => self.sequence(items, indent + 2, false),
             scalar => {

@@ -48,6 +48,7 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
             }
             out.push(b'}');
         }
+        Value::Raw(raw) => out.extend_from_slice(raw.text().as_bytes()),
     }
 }
 

@@ -133,7 +133,8 @@ fn compare_values(a: &Value, b: &Value) -> Ordering {
         Value::Bool(_) => 2,
         Value::Array(_) => 3,
         Value::Object(_) => 4,
-        Value::Null => 5,
+        // An element's text is parsed, which gives no raw values.
+        Value::Null | Value::Raw(_) => 5,
     };
     let number = |v: &Value| match v {
         Value::Int(n) => *n as f64,

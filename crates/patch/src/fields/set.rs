@@ -2,7 +2,8 @@
 //! one pass over both trees.
 
 use super::element::{self, Element};
-use meta::{Map, Value};
+use meta::json::{self, Lexer, SyntaxError, Token};
+use meta::{Raw, Value};
 use std::cmp::Ordering;
 
 /// Field paths as a tree: nodes sorted by their element's text, each element once, no node that says nothing.
@@ -210,6 +211,9 @@ impl Set {
 
     /// From stored `fieldsV1`, which this project or upstream wrote: its elements are canonical.
     pub fn from_stored(fields: &Value) -> Set {
+        if let Value::Raw(raw) = fields {
+            return Set::from_text(raw.text()).unwrap_or_default();
+        }
         let entries = fields.entries();
         let mut nodes = Vec::with_capacity(entries.len());
         for (key, below) in entries.filter(|(key, _)| *key != ".") {
@@ -226,7 +230,7 @@ impl Set {
     /// The text of an element is malformed, or a node is no object.
     pub fn decode(fields: &Value) -> Result<Set, String> {
         let mut out = Set::default();
-        if !matches!(fields, Value::Object(_) | Value::Null) {
+        if !matches!(fields.plain(), Value::Object(_) | Value::Null) {
             return Err("expected an object".to_string());
         }
         for (key, below) in fields.entries().filter(|(key, _)| *key != ".") {
@@ -239,21 +243,71 @@ impl Set {
         Ok(out)
     }
 
+    /// The same from its text, without a tree in between.
+    fn from_text(text: &str) -> Result<Set, SyntaxError> {
+        let mut lexer = Lexer::new(text);
+        let (set, _) = read(&mut lexer)?;
+        lexer.end().map(|()| set)
+    }
+
     /// As `fieldsV1` holds it.
-    pub fn into_value(self) -> Value {
-        self.encode(false)
+    pub fn to_value(&self) -> Value {
+        let mut text = Vec::with_capacity(1024);
+        self.write(false, &mut text);
+        Value::Raw(Raw::new(String::from_utf8(text).unwrap_or_default()))
     }
 
     /// `member`: whether the path that ends here is in the set, which is to be said only where longer ones are, too.
-    fn encode(self, member: bool) -> Value {
+    fn write(&self, member: bool, out: &mut Vec<u8>) {
+        out.push(b'{');
         let named = member && !self.nodes.is_empty();
-        let mut entries = Vec::with_capacity(self.nodes.len() + usize::from(named));
         if named {
-            entries.push((".".into(), Value::object()));
+            out.extend_from_slice(b"\".\":{}");
         }
-        entries.extend(self.nodes.into_iter().map(|node| (node.element, node.children.encode(node.member))));
-        Value::Object(Map::from_entries(entries).0)
+        for (i, node) in self.nodes.iter().enumerate() {
+            if named || i > 0 {
+                out.push(b',');
+            }
+            json::write_string(&node.element, out);
+            out.push(b':');
+            node.children.write(node.member, out);
+        }
+        out.push(b'}');
     }
+}
+
+/// The set of an object in `fieldsV1`, and whether the object's own path is in it.
+fn read(lexer: &mut Lexer) -> Result<(Set, bool), SyntaxError> {
+    let (mut nodes, mut named, mut first) = (Vec::new(), false, true);
+    if lexer.peek()? != Token::Object {
+        lexer.skip()?;
+        return Ok((Set::default(), false));
+    }
+    lexer.open()?;
+    while let Some(key) = lexer.key(first)? {
+        first = false;
+        if key == "." {
+            lexer.skip()?;
+            named = true;
+            continue;
+        }
+        let (children, named_below) = read(lexer)?;
+        let member = named_below || children.is_empty();
+        nodes.push(Node { element: key.into(), member, children });
+    }
+    let mut set = Set { nodes };
+    // Upstream sorts elements by what they mean. Of equal keys the last one counts, as everywhere.
+    if !set.nodes.is_sorted_by(|a, b| a.element < b.element) {
+        set.sort();
+        set.nodes.dedup_by(|later, earlier| {
+            let same = later.element == earlier.element;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+    }
+    Ok((set, named))
 }
 
 #[cfg(test)]
@@ -294,7 +348,7 @@ mod tests {
         let v = value!({"f:a": {".": {}, "f:b": {}}, "f:c": {"k:{\"n\":1}": {}}});
         let set = Set::decode(&v).unwrap();
         assert_eq!(paths(&set), ["f:a", "f:a/f:b", "f:c/k:{\"n\":1}"]);
-        assert_eq!(set.clone().into_value(), v);
+        assert_eq!(set.to_value(), v);
         assert_eq!(Set::from_stored(&v), set);
     }
 
@@ -322,7 +376,7 @@ mod tests {
             pruned.remove_trees(&b);
             let below = |p: &String| in_b.iter().any(|q| p == q || p.starts_with(&format!("{q}/")));
             assert_eq!(paths(&pruned), in_a.iter().filter(|p| !below(p)).cloned().collect::<Vec<_>>());
-            assert_eq!(Set::from_stored(&union.clone().into_value()), union);
+            assert_eq!(Set::from_stored(&union.to_value()), union);
         }
     }
 

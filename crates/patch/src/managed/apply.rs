@@ -132,7 +132,7 @@ fn apply_once(
         api_version: target.api_version(),
         subresource: target.subresource.into(),
         time: Str::default(),
-        fields,
+        fields: fields.into(),
     };
     let last = managers.iter().position(|e| e.same_manager(&own)).map(|at| managers.remove(at));
     if let Some(last) = last {
@@ -199,7 +199,7 @@ fn prune(
     own: &Entry,
     last: Entry,
 ) -> std::result::Result<Value, NotComparable> {
-    let mut fields = last.fields;
+    let mut fields = last.fields.into_set();
     if last.api_version == own.api_version {
         let typed = target.typed();
         typed.reconcile(&mut fields);
@@ -231,8 +231,8 @@ fn prune_in(
     let mut owned: Vec<(Str, Set)> = Vec::new();
     for entry in others.iter().chain([own]) {
         match owned.iter_mut().find(|(v, _)| *v == entry.api_version) {
-            Some((_, set)) => set.merge(entry.fields.clone()),
-            None => owned.push((entry.api_version.clone(), entry.fields.clone())),
+            Some((_, set)) => set.merge((*entry.fields).clone()),
+            None => owned.push((entry.api_version.clone(), (*entry.fields).clone())),
         }
     }
     owned.sort_by_key(|(v, _)| v != version);

@@ -41,7 +41,7 @@ pub(super) fn cap_update_managers(entries: &mut Entries) {
             bucket.manager = OLD_UPDATES_MANAGER.into();
             bucket.subresource = Str::default();
             bucket.time = update.time;
-            bucket.fields.merge(update.fields);
+            bucket.fields.merge(update.fields.into_set());
         }
     }
     entries.extend(kept);

@@ -1,5 +1,6 @@
 //! The entries of managedFields, decoded and encoded.
 
+use super::owned::Owned;
 use crate::fields::Set;
 use meta::time::Timestamp;
 use meta::{Map, Str, Value};
@@ -29,7 +30,7 @@ pub(super) struct Entry {
     pub subresource: Str,
     /// When it last changed something; "" for never.
     pub time: Str,
-    pub fields: Set,
+    pub fields: Owned,
 }
 
 impl Entry {
@@ -85,7 +86,7 @@ pub(super) fn decode(list: &Value) -> Result<Entries, String> {
             }
         }
         let fields = Set::decode(&item["fieldsV1"]).map_err(|e| format!("error decoding set: {e}"))?;
-        let entry = entry(item, operation, fields);
+        let entry = entry(item, operation, fields.into());
         match out.iter_mut().find(|other| other.same_manager(&entry)) {
             Some(other) => *other = entry,
             None => out.push(entry),
@@ -99,12 +100,12 @@ pub(super) fn of_stored(object: Option<&Value>) -> Entries {
     let list = object.map_or(&[][..], |o| o["metadata"]["managedFields"].items());
     let entries = list.iter().map(|item| {
         let operation = if item["operation"].str() == "Apply" { Operation::Apply } else { Operation::Update };
-        entry(item, operation, Set::from_stored(&item["fieldsV1"]))
+        entry(item, operation, Owned::of_stored(&item["fieldsV1"]))
     });
     entries.collect()
 }
 
-fn entry(item: &Value, operation: Operation, fields: Set) -> Entry {
+fn entry(item: &Value, operation: Operation, fields: Owned) -> Entry {
     let text = |key: &str| Str::from(item[key].str());
     Entry {
         manager: text("manager"),

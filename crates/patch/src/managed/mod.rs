@@ -6,6 +6,7 @@ mod cap;
 mod conflict;
 mod entries;
 mod last_applied;
+mod owned;
 mod reset;
 mod scale;
 mod update;

@@ -71,6 +71,6 @@ mod tests {
         ResetFields::new(&["+spec.containers.*.resources"]).filter(&mut set);
         let want =
             value!({"f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {".": {}, "f:resources": {"f:limits": {}}}}}});
-        assert_eq!(set.into_value(), want);
+        assert_eq!(set.to_value(), want);
     }
 }

@@ -22,7 +22,7 @@ pub fn entries_of_scale(parent: &Value, scale: &mut Value, replicas_path: &dyn F
         let mut fields = Set::default();
         fields.insert(&REPLICAS_OF_SCALE);
         // The identity of an update includes the parent's version, and keeps it; only what is shown is Scale's.
-        Entry { api_version: SCALE_API_VERSION.into(), fields, ..entry }
+        Entry { api_version: SCALE_API_VERSION.into(), fields: fields.into(), ..entry }
     });
     let owners: Entries = owners.collect();
     entries::write(scale, owners);
@@ -61,7 +61,7 @@ pub fn entries_of_parent(
         let Some(path) = replicas_path(api_version) else { continue };
         let mut fields = Set::default();
         fields.insert(&elements(&path).iter().map(Str::as_str).collect::<Vec<_>>());
-        kept.push(Entry { api_version: api_version.into(), time: Str::default(), fields, ..entry });
+        kept.push(Entry { api_version: api_version.into(), time: Str::default(), fields: fields.into(), ..entry });
     }
     entries::write(parent, kept);
 }

@@ -118,8 +118,13 @@ pub(super) fn changes_for(
     let here = versioned(target, target.api_version(), target.typed().compare(live, new).ok()?);
     let mut others: Vec<VersionedChange> = Vec::new();
     let mut comparable = true;
+    // A definition may change how its lists merge at any time, and what is stored follows with the next write.
+    let is_fixed = target.schema.ty(target.type_id).field("metadata").is_some_and(|field| field.number != 0);
     managers.retain_mut(|entry| {
         if entry.api_version == here.api_version {
+            if is_fixed && entry.fields.is_apart([&here.taken, &here.removed]) {
+                return true;
+            }
             target.typed().reconcile(&mut entry.fields);
             return keep(entry, &here);
         }
@@ -157,12 +162,12 @@ pub(super) fn add_update(target: &Target, managers: &mut Entries, manager: &str,
         api_version: target.api_version(),
         subresource: target.subresource.into(),
         time: target.now.into(),
-        fields,
+        fields: fields.into(),
     };
     match managers.iter_mut().find(|other| other.same_manager(&entry)) {
         Some(own) => {
             own.time = entry.time;
-            own.fields.merge(entry.fields);
+            own.fields.merge(entry.fields.into_set());
         }
         None => managers.push(entry),
     }

@@ -55,9 +55,7 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
         Grace::None => None,
         Grace::Seconds(seconds) => Some(seconds),
     };
-    let before = object.clone();
-    rules.hooks.prepare_delete(rules.ctx, &mut object);
-    let is_marked = object != before;
+    let is_marked = rules.hooks.prepare_delete(rules.ctx, &mut object);
     let finalizers = deletion_finalizers(rules.strategy.default_gc, options, &object);
     if finalizers.is_empty() {
         object.entry("metadata").remove("finalizers");

@@ -27,6 +27,7 @@ fn is_nothing(value: &Value) -> bool {
         Value::Null => true,
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.iter().all(|(_, v)| is_nothing(v)),
+        Value::Raw(raw) => is_nothing(raw.tree()),
         _ => false,
     }
 }

@@ -74,8 +74,10 @@ impl Hooks for CustomResourceDefinition {
         rules::warn(object, old, warnings);
     }
 
-    fn prepare_delete(&self, ctx: &Context, object: &mut Value) {
+    fn prepare_delete(&self, ctx: &Context, object: &mut Value) -> bool {
+        let before = object.clone();
         custom::names::prepare_delete(object, &ctx.now.to_rfc3339());
+        *object != before
     }
 
     /// Its objects go first: until it is marked as terminating, nobody can have seen to that.

@@ -79,8 +79,10 @@ impl Hooks for Namespace {
 
     fn validate_update(&self, _ctx: &Context, _object: &Value, _old: &Value, _errs: &mut ErrorList) {}
 
-    fn prepare_delete(&self, _ctx: &Context, object: &mut Value) {
+    fn prepare_delete(&self, _ctx: &Context, object: &mut Value) -> bool {
+        let is_new = object["status"]["phase"].str() != "Terminating";
         object.entry("status").set("phase", "Terminating");
+        is_new
     }
 
     /// The first deletion only marks, even when nothing is left to finalize.

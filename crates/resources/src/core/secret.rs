@@ -120,7 +120,7 @@ fn validate_json(data: &Value, key: &str, path: &Path, errs: &mut ErrorList) {
         Err(error) => error.to_string(),
         Ok(parsed) => {
             let found = match parsed.value {
-                Value::Object(_) | Value::Null => return,
+                Value::Object(_) | Value::Null | Value::Raw(_) => return,
                 Value::Array(_) => "array",
                 Value::String(_) => "string",
                 Value::Bool(_) => "bool",

@@ -124,20 +124,23 @@ impl Commit<'_> {
     }
 
     /// Removes the object; `last` is what an update that released it answers with.
-    pub(super) async fn remove(self, last: Option<Value>, now: Timestamp) -> Result<Attempted> {
+    pub(super) async fn remove(mut self, last: Option<Value>, now: Timestamp) -> Result<Attempted> {
         let d = self.write.route.descriptor();
         let Some(old) = &self.old else { return Err(self.write.not_found()) };
         let by_update = last.is_some();
-        let mut object = last.unwrap_or_else(|| old.value.clone());
         let hooks = &d.hooks;
         let mut ops =
             vec![Op::Delete { key: old.object.key.to_string(), expect: Expect::Revision(old.object.revision) }];
         let planned = self.with_context(now, |ctx| hooks.plan_side_writes(ctx, None, Some(&old.value)))?;
         if self.write.options.dry_run {
+            let object = last.unwrap_or_else(|| old.value.clone());
             let is_current = self.is_current(&old.object.key).await?;
             return if is_current { self.done(200, object, !by_update) } else { Ok(Attempted::Again) };
         }
         ops.extend(self.side_ops(&planned)?);
+        // Nobody looks at the old state any more.
+        let old = self.old.take().map(|old| old.value);
+        let mut object = last.or(old).unwrap_or_default();
         match self.server.store.commit(ops).await {
             Ok(committed) => {
                 if !by_update {
@@ -177,7 +180,9 @@ impl Commit<'_> {
             let ttl = i64::try_from(self.server.settings.event_ttl.as_secs()).unwrap_or(i64::MAX);
             meta.expires_at_seconds = Some(Timestamp::now().seconds.saturating_add(ttl));
         }
-        let bytes = form::encode_stored(&endpoint.descriptor, object)?;
+        // What another form or another version of it left behind is written anew.
+        let old = self.old.as_ref().filter(|old| !self.server.store.is_stale(&old.object));
+        let bytes = form::encode_stored_over(&endpoint.descriptor, object, old)?;
         Ok(Op::Put { key, bytes, meta, expect })
     }
 
