@@ -63,11 +63,13 @@ impl Audited {
         code
     }
 
-    /// The events so far; they are forgotten.
+    /// The events so far, less those of the server's own requests; they are forgotten.
     fn events(&self) -> Vec<Value> {
+        let own = format!("kube-apiserver/{}", serve::version::git_version());
         let text = std::fs::read_to_string(&self.log).expect("the log");
         std::fs::write(&self.log, "").expect("the log");
-        text.lines().map(|line| meta::json::parse(line.as_bytes()).expect("JSON").value).collect()
+        let events = text.lines().map(|line| meta::json::parse(line.as_bytes()).expect("JSON").value);
+        events.filter(|event| event["userAgent"].str() != own).collect()
     }
 }
 

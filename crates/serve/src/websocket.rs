@@ -74,11 +74,11 @@ async fn send(
         let next = std::future::poll_fn(|cx| frames.as_mut().poll_next(cx));
         let sent = tokio::select! {
             event = next => match event {
-                Some(event) => writer.write_all(&message(kind, event.trim_ascii_end())).await,
+                Some(event) => say(&mut writer, kind, event.trim_ascii_end()).await,
                 None => break,
             },
             control = told.recv() => match control {
-                Some(payload) => writer.write_all(&message(PONG, &payload)).await,
+                Some(payload) => say(&mut writer, PONG, &payload).await,
                 None => break,
             },
         };
@@ -87,9 +87,15 @@ async fn send(
         }
     }
     // 1000: a normal end
-    let _ = writer.write_all(&message(CLOSE, &1000_u16.to_be_bytes())).await;
+    let _ = say(&mut writer, CLOSE, &1000_u16.to_be_bytes()).await;
     let _ = writer.shutdown().await;
     listening.abort();
+}
+
+/// Writes a message; flushed, since the connection gathers what is written until then.
+async fn say(writer: &mut (impl AsyncWrite + Unpin), kind: u8, payload: &[u8]) -> std::io::Result<()> {
+    writer.write_all(&message(kind, payload)).await?;
+    writer.flush().await
 }
 
 /// Reads what the client sends: pings are passed on to be answered; its end is told by dropping the sender.

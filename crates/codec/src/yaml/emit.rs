@@ -334,8 +334,8 @@ mod tests {
         for _ in 0..5_000 {
             let text: String = (0..next(24)).map(|_| pieces[next(pieces.len())]).collect();
             let long = text.repeat(next(30));
-            let value =
-                meta::value!({"k": {"list": [(text.as_str()), {"t": (text.as_str())}]}, (&long): {(&text): [(&long)]}});
+            let mut value = meta::value!({"k": {"list": [(text.as_str()), {"t": (text.as_str())}]}});
+            value.entry(&long).set(&text, vec![Value::from(&long)]);
             let mut out = Vec::new();
             encode_yaml(&value, &mut out);
             let read = parse_yaml(&out).map(|yaml| yaml.value);
