@@ -222,6 +222,7 @@ fn libraries_of_kubernetes() {
         ("[[1, 2], [3]].flatten()", "[1, 2, 3]"),
         ("[3, 1, 2].sort()", "[1, 2, 3]"),
         ("['bb', 'a'].sortBy(s, s.size())", "[\"a\", \"bb\"]"),
+        ("lists.range(60).sortBy(i, i % 3 == 0 ? 0.0 / 0.0 : 60.0 - double(i % 7)).size()", "60"),
         ("[1, 2, 3, 4].slice(1, 3) + lists.range(2) + [1, 1].distinct() + [1, 2].reverse()", "[2, 3, 0, 1, 1, 2, 1]"),
     ]);
 }

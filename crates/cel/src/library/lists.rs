@@ -168,7 +168,9 @@ fn sorted<'a>(list: &List<'a>, keys: &List<'a>) -> Made<'a> {
     if !same {
         return Err(Failed::new("list elements must have the same type"));
     }
-    pairs.sort_by(|(a, _), (b, _)| a.order(b).unwrap_or(Ordering::Equal));
+    // NaN has no order, not even with itself; it comes last, since a sort may panic over a circle.
+    let is_nan = |key: &Value| key.order(key).is_none();
+    pairs.sort_by(|(a, _), (b, _)| is_nan(a).cmp(&is_nan(b)).then(a.order(b).unwrap_or(Ordering::Equal)));
     Ok(Value::list(pairs.into_iter().map(|(_, item)| item).collect()))
 }
 
