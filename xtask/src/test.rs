@@ -11,7 +11,8 @@ pub fn run(args: &[String]) -> Result<(), String> {
         tools::install_missing();
     }
     let mut test = Command::new("cargo");
-    test.args(["test", "--workspace"]);
+    // All that fails is told at once.
+    test.args(["test", "--workspace", "--no-fail-fast"]);
     if let Some(path) = schema::fetch() {
         test.env("KYBERN_DEFINITIONS", path);
     }
