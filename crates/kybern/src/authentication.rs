@@ -176,7 +176,7 @@ impl Proxies {
 type Verifier = Arc<dyn rustls::server::danger::ClientCertVerifier>;
 
 fn verifier(flag: &str, bundle: &str) -> Result<Verifier, String> {
-    let roots = trust::roots(bundle).map_err(|why| format!("--{flag}: {why}"))?;
+    let roots = outbound::roots(bundle).map_err(|why| format!("--{flag}: {why}"))?;
     tls::client_verifier(roots).map_err(|why| format!("--{flag}: {why}"))
 }
 

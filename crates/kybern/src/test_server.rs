@@ -21,7 +21,6 @@ use crate::flags::{Call, read};
 use crate::kubeconfig::{self, Identity};
 use crate::options::Options;
 use crate::pki::{self, Pki};
-use crate::trust;
 use crate::{aggregate, definitions, flow_control, keep};
 
 /// Everything is gone when this is dropped.
@@ -122,7 +121,7 @@ impl TestServer {
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).map_err(|why| why.to_string())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.map_err(|why| why.to_string())?.with_root_certificates(trust::roots(&self.pki.ca)?);
+        let builder = builder.map_err(|why| why.to_string())?.with_root_certificates(outbound::roots(&self.pki.ca)?);
         let config = builder.with_client_auth_cert(certificates.map_err(|why| why.to_string())?, key);
         Ok(Arc::new(config.map_err(|why| why.to_string())?))
     }

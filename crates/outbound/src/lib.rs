@@ -16,4 +16,4 @@ pub use client::{Answer, Client};
 pub use endpoint::{Authority, Endpoint, Identity, Sender};
 pub use failure::{Cause, Failure};
 pub use retry::{Backoff, retry};
-pub use trust::{AnyCertificate, client_config, roots};
+pub use trust::{AnyCertificate, certificates, client_config, roots};

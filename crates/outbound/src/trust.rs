@@ -30,7 +30,8 @@ pub fn roots(bundle: &str) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a chain or bundle, PEM. None is an error.
+pub fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let found = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
     let found = found.map_err(|why| why.to_string())?;
     if found.is_empty() { Err("no certificate in it".into()) } else { Ok(found) }

@@ -97,7 +97,7 @@ fn read(text: &str, disallowed: &[String], flag: Option<bool>) -> Result<Authent
         return Err("--anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file".into());
     }
     for (index, jwt) in read.jwt.iter().enumerate() {
-        if let Some(Err(why)) = jwt.issuer.authority.as_deref().map(trust::roots) {
+        if let Some(Err(why)) = jwt.issuer.authority.as_deref().map(outbound::roots) {
             return Err(format!("jwt[{index}].issuer.certificateAuthority: Invalid value: \"<omitted>\": {why}"));
         }
     }
@@ -171,7 +171,7 @@ impl Flags {
 
 fn read_authority(path: &Path) -> Result<String, String> {
     let bundle = trust::read_file("oidc-ca-file", path)?;
-    trust::roots(&bundle).map_err(|why| format!("--oidc-ca-file: {why}"))?;
+    outbound::roots(&bundle).map_err(|why| format!("--oidc-ca-file: {why}"))?;
     Ok(bundle)
 }
 
