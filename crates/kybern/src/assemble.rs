@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use resource::Descriptor;
-use serve::connect::{Dialer, KubeletTrust};
 use serve::health::Health;
 use serve::metrics::Metrics;
 use serve::registry::Registry;
@@ -40,7 +39,11 @@ pub struct Parts {
 pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, String> {
     let schema = schema::builtin();
     let ranges = options.service_ranges.iter().filter_map(|range| resources::Cidr::parse(&range.to_string()));
-    let settings = resources::Settings { service_ranges: ranges.collect(), node_ports: options.node_ports };
+    let settings = resources::Settings {
+        service_ranges: ranges.collect(),
+        node_ports: options.node_ports,
+        kubelet_address_types: options.kubelets.address_types.clone(),
+    };
     let descriptors: Vec<Arc<Descriptor>> = resources::all_with(&schema, &settings).into_iter().map(Arc::new).collect();
     let built_in = Arc::new(Resources::new(descriptors.iter().cloned()));
     let internal = resources::internal(&schema).into_iter().map(Arc::new);
@@ -74,7 +77,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         audit: options.auditing.open()?,
         pages: Box::new(Site::new(parts.health, parts.address, parts.services, &options.flags)),
         remotes: serve::aggregate::Remotes::default(),
-        dialer: Dialer::new(KubeletTrust::default()).map_err(|why| why.to_string())?,
+        dialer: options.kubelets.dialer()?,
         metrics: Metrics::default(),
         stopping: parts.stopping,
         settings: Settings {

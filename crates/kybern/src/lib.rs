@@ -16,6 +16,7 @@ pub mod flags;
 mod flow_control;
 mod keep;
 pub mod kubeconfig;
+mod kubelets;
 pub mod options;
 pub mod pages;
 pub mod pki;

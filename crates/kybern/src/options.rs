@@ -15,6 +15,7 @@ use crate::authentication::Authentication;
 use crate::authorization::Authorization;
 use crate::data_dir::DataDir;
 use crate::flags::{Given, Program};
+use crate::kubelets::Kubelets;
 use crate::sealing::Sealing;
 use crate::serving::Tls;
 
@@ -40,6 +41,7 @@ pub struct Options {
     /// First and last.
     pub node_ports: (u16, u16),
     pub aggregation: Aggregation,
+    pub kubelets: Kubelets,
     pub event_ttl: Duration,
     pub requests: Requests,
     pub shutdown_delay: Duration,
@@ -112,6 +114,7 @@ impl Options {
             service_ranges: service_ranges(&given.list("service-cluster-ip-range"))?,
             node_ports: node_ports(given.text("service-node-port-range"))?,
             aggregation: Aggregation::resolve(given)?,
+            kubelets: Kubelets::resolve(given)?,
             event_ttl: duration(given, "event-ttl")?,
             requests: Requests::resolve(given)?,
             shutdown_delay: duration(given, "shutdown-delay-duration")?,

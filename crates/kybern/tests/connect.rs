@@ -7,7 +7,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use kybern::TestServer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
 use std::convert::Infallible;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -83,6 +86,68 @@ async fn requests_go_through_in_both_forms_of_the_path() {
         assert_eq!((status, location), (302, format!("{prefix}/new")));
         let (_, _, page) = ask(&server, "GET", &format!("{prefix}/page"), "").await;
         assert_eq!(page, format!(r#"<a href="{prefix}/x">x</a> <img src="y.png">"#));
+    }
+}
+
+/// A kubelet that lets in those whose certificate `authority` signed, and tells what it was asked.
+async fn kubelet(certificate: rcgen::Certificate, key: &rcgen::KeyPair, authority: &rcgen::Certificate) -> u16 {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority.der().clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = config.with_client_cert_verifier(verifier).with_single_cert(vec![certificate.into()], key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service_fn(|request| async { Ok::<_, Infallible>(answer(request).await) });
+            if let Ok(stream) = acceptor.accept(stream).await {
+                let http = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(http.serve_connection(TokioIo::new(stream), service));
+            }
+        }
+    });
+    port
+}
+
+/// kubeadm gives all four flags; the node's Hostname resolves nowhere.
+#[tokio::test]
+async fn kubelets_are_asked_with_the_certificate_and_at_the_address_that_flags_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = [(); 3].map(|()| rcgen::KeyPair::generate().unwrap());
+    let [ca_key, client_key, kubelet_key] = &keys;
+    let mut params = rcgen::CertificateParams::new([]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let ca = params.self_signed(ca_key).unwrap();
+    let issuer = rcgen::Issuer::new(params, ca_key);
+    let signed = |key| rcgen::CertificateParams::new(["127.0.0.1".into()]).unwrap().signed_by(key, &issuer).unwrap();
+    let write = |name: &str, text: String| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).display().to_string()
+    };
+    let flags = [
+        format!("--kubelet-client-certificate={}", write("client.crt", signed(client_key).pem())),
+        format!("--kubelet-client-key={}", write("client.key", client_key.serialize_pem())),
+        format!("--kubelet-certificate-authority={}", write("ca.crt", ca.pem())),
+        "--kubelet-preferred-address-types=InternalIP,Hostname".into(),
+    ];
+    let port = kubelet(signed(kubelet_key), kubelet_key, &ca).await;
+    let node = format!(
+        r#"{{"metadata":{{"name":"n"}},"status":{{"daemonEndpoints":{{"kubeletEndpoint":{{"Port":{port}}}}},"addresses":
+        [{{"type":"Hostname","address":"no.invalid"}},{{"type":"InternalIP","address":"127.0.0.1"}}]}}}}"#
+    );
+    let all: Vec<&str> = flags.iter().map(String::as_str).collect();
+    for (flags, code) in [(all.as_slice(), 200), (&all[3..], 503)] {
+        let server = TestServer::start_with(flags).await.unwrap();
+        let request = Request::post("/api/v1/nodes").header("content-type", "application/json");
+        let made = server.request(request.body(Full::new(Bytes::from(node.clone()))).unwrap()).await;
+        assert_eq!(made.status(), StatusCode::CREATED);
+        let (status, _, text) = ask(&server, "GET", "/api/v1/nodes/n/proxy/pods", "").await;
+        assert_eq!(status, code, "{text}");
+        assert!(code == 503 || text == "GET /pods authorized=false ", "{text}");
     }
 }
 

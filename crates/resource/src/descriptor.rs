@@ -247,7 +247,7 @@ pub enum SubresourceKind {
     /// A create that makes a token for the parent, a service account.
     Token(&'static dyn crate::TokenRules),
     /// A byte stream to a node, pod or service: exec, attach, portforward, proxy, log.
-    Connect(&'static dyn Connect),
+    Connect(Arc<dyn Connect>),
 }
 
 /// Where Scale's status.selector comes from.

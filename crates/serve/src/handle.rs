@@ -133,7 +133,7 @@ where
     };
     route.check_name()?;
     if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
-        return Box::pin(connect::answer(server, &route, authorized.authenticated.user(), *to, head, body)).await;
+        return Box::pin(connect::answer(server, &route, authorized.authenticated.user(), &**to, head, body)).await;
     }
     let offer = Offer { protobuf: route.descriptor().protobuf, table: true, watch: route.info.verb == "watch" };
     let form = Form::negotiate_for(&route, &head.headers, query, offer)?;

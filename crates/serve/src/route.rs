@@ -118,7 +118,7 @@ fn part_methods(part: &Subresource) -> Vec<&'static str> {
         Verb::Get | Verb::List | Verb::Watch => "GET",
     };
     let mut methods: Vec<&'static str> = part.verbs.iter().map(method).collect();
-    if let SubresourceKind::Connect(to) = part.does
+    if let SubresourceKind::Connect(to) = &part.does
         && to.stream() == Stream::Proxy
     {
         methods.extend(["HEAD", "OPTIONS"]);

@@ -7,5 +7,5 @@ mod pod;
 mod service;
 
 pub use node::NodeProxy;
-pub use pod::{PodLog, PodProxy, PodStream};
+pub use pod::{PodLog, PodProxy, PodStream, StreamKind};
 pub use service::ServiceProxy;

@@ -2,10 +2,11 @@
 
 use super::kubelet;
 use super::name::{ProxyName, default_port};
-use meta::{Result, Status};
+use meta::{Result, Status, Str};
 use resource::{Connect, Context, Location, Stream, Target};
 
-pub struct NodeProxy;
+/// With the types of kubelets' addresses, preferred ones first.
+pub struct NodeProxy(pub Vec<Str>);
 
 impl Connect for NodeProxy {
     fn stream(&self) -> Stream {
@@ -15,7 +16,7 @@ impl Connect for NodeProxy {
     /// Without a port, or with the kubelet's own, the kubelet; else whatever listens on the node.
     fn locate(&self, ctx: &Context, target: &Target) -> Result<Option<Location>> {
         let asked = ProxyName::parse(target.name, "node")?;
-        let kubelet = kubelet::locate(ctx, asked.name)?;
+        let kubelet = kubelet::locate(ctx, asked.name, &self.0)?;
         if asked.port.is_empty() || asked.port == kubelet.port.to_string() {
             return Ok(Some(kubelet));
         }

@@ -3,15 +3,23 @@
 use super::kubelet;
 use super::name::{ProxyName, default_port};
 use meta::field::{ErrorList, Path, Shown};
-use meta::{Result, Status, Value};
+use meta::{Result, Status, Str, Value};
 use resource::{Connect, Context, Location, Stream, Target};
 use std::net::IpAddr;
 
 pub struct PodProxy;
-pub struct PodLog;
+/// With the types of kubelets' addresses, preferred ones first.
+pub struct PodLog(pub Vec<Str>);
 
-/// exec, attach and portforward, which differ in the kubelet's path only.
-pub enum PodStream {
+/// exec, attach and portforward.
+pub struct PodStream {
+    pub kind: StreamKind,
+    /// As [`PodLog`]'s.
+    pub address_types: Vec<Str>,
+}
+
+/// They differ in the kubelet's path only.
+pub enum StreamKind {
     Exec,
     Attach,
     PortForward,
@@ -87,7 +95,7 @@ impl Connect for PodLog {
                 query.append_pair(name, value);
             }
         }
-        let location = kubelet::locate(ctx, node)?;
+        let location = kubelet::locate(ctx, node, &self.0)?;
         let path = format!("/containerLogs/{}/{}/{container}", ctx.namespace, target.name);
         Ok(Some(Location { path, query: query.finish(), ..location }))
     }
@@ -150,16 +158,17 @@ impl Connect for PodStream {
     fn locate(&self, ctx: &Context, target: &Target) -> Result<Option<Location>> {
         let pod = find(ctx, target.name)?;
         let (namespace, name) = (ctx.namespace, target.name);
-        let path = match self {
-            PodStream::Exec => format!("/exec/{namespace}/{name}/{}", container(&pod, target)?),
-            PodStream::Attach => format!("/attach/{namespace}/{name}/{}", container(&pod, target)?),
-            PodStream::PortForward => format!("/portForward/{namespace}/{name}"),
+        let path = match self.kind {
+            StreamKind::Exec => format!("/exec/{namespace}/{name}/{}", container(&pod, target)?),
+            StreamKind::Attach => format!("/attach/{namespace}/{name}/{}", container(&pod, target)?),
+            StreamKind::PortForward => format!("/portForward/{namespace}/{name}"),
         };
         let node = pod["spec"]["nodeName"].str();
         if node.is_empty() {
             return Err(Status::bad_request(format!("pod {name} does not have a host assigned")));
         }
-        Ok(Some(Location { path, query: stream_query(target), ..kubelet::locate(ctx, node)? }))
+        let location = kubelet::locate(ctx, node, &self.address_types)?;
+        Ok(Some(Location { path, query: stream_query(target), ..location }))
     }
 }
 

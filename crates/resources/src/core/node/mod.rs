@@ -5,6 +5,7 @@ mod rules;
 use crate::cells::{self, AGE, ColumnRow, NAME};
 use crate::core::pod::round_quantities;
 use crate::rules::ip;
+use crate::settings::Settings;
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Str, Value};
 use resource::{Context, Descriptor, Hooks, SelectValue, Strategy, SubresourceKind, Verb};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
 
-pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
+pub fn descriptor(schema: &Arc<Schema>, settings: &Settings) -> Descriptor {
     Descriptor::builtin(schema, "", "v1", "Node", "nodes")
         .cluster_scoped()
         .short_names(&["no"])
@@ -35,7 +36,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             "proxy",
             Gvk::new("", "v1", "NodeProxyOptions"),
             PROXY_VERBS,
-            SubresourceKind::Connect(&crate::connect::NodeProxy),
+            SubresourceKind::Connect(Arc::new(crate::connect::NodeProxy(settings.kubelet_address_types.clone()))),
         )
 }
 

@@ -38,7 +38,8 @@ pub use defaults::{default_text, round_quantities, set_claim_spec};
 pub use warnings::warn_claim;
 
 use self::options::Options;
-use crate::connect::{PodLog, PodProxy, PodStream};
+use crate::connect::{PodLog, PodProxy, PodStream, StreamKind};
+use crate::settings::Settings;
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Str, Value, name};
 use resource::{
@@ -58,14 +59,21 @@ const SELECT_FIELDS: &[&str] = &[
     "status.nominatedNodeName",
 ];
 
+const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
+const STREAM_VERBS: &[Verb] = &[Verb::Create, Verb::Get];
+
 /// Streams to the pod: name, options kind, verbs.
-const STREAMS: &[(&str, &str, &[Verb], &dyn Connect)] = &[
-    ("attach", "PodAttachOptions", &[Verb::Create, Verb::Get], &PodStream::Attach),
-    ("exec", "PodExecOptions", &[Verb::Create, Verb::Get], &PodStream::Exec),
-    ("log", "Pod", &[Verb::Get], &PodLog),
-    ("portforward", "PodPortForwardOptions", &[Verb::Create, Verb::Get], &PodStream::PortForward),
-    ("proxy", "PodProxyOptions", &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update], &PodProxy),
-];
+fn streams(settings: &Settings) -> [(&'static str, &'static str, &'static [Verb], Arc<dyn Connect>); 5] {
+    let types = &settings.kubelet_address_types;
+    let stream = |kind| Arc::new(PodStream { kind, address_types: types.clone() });
+    [
+        ("attach", "PodAttachOptions", STREAM_VERBS, stream(StreamKind::Attach)),
+        ("exec", "PodExecOptions", STREAM_VERBS, stream(StreamKind::Exec)),
+        ("log", "Pod", &[Verb::Get], Arc::new(PodLog(types.clone()))),
+        ("portforward", "PodPortForwardOptions", STREAM_VERBS, stream(StreamKind::PortForward)),
+        ("proxy", "PodProxyOptions", PROXY_VERBS, Arc::new(PodProxy)),
+    ]
+}
 
 /// Kubelets corrupted owner references in status updates once: they stay as they are.
 const STATUS: Strategy = Strategy {
@@ -83,7 +91,7 @@ const PART: Strategy = Strategy {
     ..crate::strategies::STATUS
 };
 
-pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
+pub fn descriptor(schema: &Arc<Schema>, settings: &Settings) -> Descriptor {
     let mut descriptor = Descriptor::builtin(schema, "", "v1", "Pod", "pods")
         .short_names(&["po"])
         .categories(&["all"])
@@ -107,8 +115,8 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     for name in SELECT_FIELDS {
         descriptor = descriptor.select_field(name);
     }
-    for (name, kind, verbs, connect) in STREAMS {
-        let does = SubresourceKind::Connect(*connect);
+    for (name, kind, verbs, connect) in streams(settings) {
+        let does = SubresourceKind::Connect(connect);
         descriptor = descriptor.with_subresource(name, Gvk::new("", "v1", kind), verbs, does);
     }
     descriptor

@@ -39,7 +39,7 @@ pub fn descriptor(schema: &Arc<Schema>, settings: &Settings) -> Descriptor {
             "proxy",
             Gvk::new("", "v1", "ServiceProxyOptions"),
             PROXY_VERBS,
-            SubresourceKind::Connect(&crate::connect::ServiceProxy),
+            SubresourceKind::Connect(Arc::new(crate::connect::ServiceProxy)),
         )
         .status(Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], ..Strategy::default() }, ServiceStatus);
     columns::with(descriptor, table::cells)
