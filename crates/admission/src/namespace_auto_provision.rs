@@ -2,7 +2,7 @@
 
 use crate::{Attributes, Operation, Plugin};
 use meta::{Result, Value, value};
-use resource::SideWrite;
+use resource::{Recorded, SideWrite};
 
 pub struct NamespaceAutoProvision;
 
@@ -29,6 +29,7 @@ impl Plugin for NamespaceAutoProvision {
                 "spec": {"finalizers": ["kubernetes"]},
                 "status": {"phase": "Active"}
             }),
+            recorded: Recorded::Subresource(""),
         }])
     }
 }

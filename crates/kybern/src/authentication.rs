@@ -24,6 +24,7 @@ use crate::options::path;
 use crate::reload::follow;
 use crate::trust;
 
+use crate::boot::authorities::Authorities;
 pub use accounts::Accounts;
 use bootstrap::BootstrapTokens;
 use issuers::Issuers;
@@ -111,6 +112,24 @@ impl Authentication {
     /// Who signs client certificates, PEM.
     pub fn client_bundle(&self, own_ca: &str) -> Result<String, String> {
         self.client_ca.as_ref().map_or_else(|| Ok(own_ca.to_owned()), |path| trust::read_file(CLIENT_CA, path))
+    }
+
+    /// What servers behind this one are told.
+    pub fn authorities(&self, own_ca: &str) -> Result<Authorities, String> {
+        let clients = self.client_bundle(own_ca)?;
+        let Some(proxies) = &self.front_proxy else { return Ok(Authorities { clients, ..Authorities::default() }) };
+        let lists = [
+            ("requestheader-username-headers", &proxies.user_headers),
+            ("requestheader-uid-headers", &proxies.uid_headers),
+            ("requestheader-group-headers", &proxies.group_headers),
+            ("requestheader-extra-headers-prefix", &proxies.extra_prefixes),
+            ("requestheader-allowed-names", &proxies.names),
+        ];
+        Ok(Authorities {
+            clients,
+            proxies: Some(trust::read_file(PROXY_CA, &proxies.ca)?),
+            proxy_lists: lists.into_iter().map(|(key, names)| (key, names.clone())).collect(),
+        })
     }
 
     /// In a runtime: files that may change are followed by tasks.

@@ -1,5 +1,6 @@
 //! The objects that every cluster has, written at each start through the same path as those of clients.
 
+pub mod authorities;
 pub mod cluster;
 mod flow_control;
 mod rbac;
@@ -35,11 +36,22 @@ pub struct Wanted {
     pub object: Value,
     /// Written to the status subresource after the object was made.
     pub status: Option<Value>,
+    /// Who writes it, in managedFields. Empty: `kube-apiserver`.
+    pub manager: &'static str,
+    /// The status is applied by this manager, as the controller upstream does that writes it, instead of patched.
+    pub status_applier: Option<&'static str>,
 }
 
 impl Wanted {
     fn new(collection: impl Into<String>, object: Value) -> Wanted {
-        Wanted { how: How::Create, collection: collection.into(), object, status: None }
+        Wanted {
+            how: How::Create,
+            collection: collection.into(),
+            object,
+            status: None,
+            manager: "",
+            status_applier: None,
+        }
     }
 
     fn with_status(self, status: Value) -> Wanted {
@@ -98,6 +110,7 @@ fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
     let mut all = rbac::objects(server);
     all.extend(cluster::objects(facts));
     all.extend(flow_control::objects(server));
+    all.extend(authorities::wanted(server, &facts.authorities, facts.now.seconds));
     all.extend(cluster::api_services(server, facts));
     all
 }
@@ -105,8 +118,9 @@ fn everything_else(server: &Server, facts: &Facts) -> Vec<Wanted> {
 async fn ensure(server: &Arc<Server>, wanted: &Wanted) -> Result<(), String> {
     let path = format!("{}/{}", wanted.collection, wanted.name());
     let fail = |(code, body): (u16, String)| Err(format!("{path}: {code} {body}"));
+    let query = if wanted.manager.is_empty() { String::new() } else { format!("?fieldManager={}", wanted.manager) };
     if wanted.how == How::Replace {
-        return match send(server, Method::PUT, &path, "application/json", &wanted.object).await {
+        return match send(server, Method::PUT, &format!("{path}{query}"), "application/json", &wanted.object).await {
             (200, _) => Ok(()),
             other => fail(other),
         };
@@ -119,15 +133,25 @@ async fn ensure(server: &Arc<Server>, wanted: &Wanted) -> Result<(), String> {
     if wanted.how == How::Create && send(server, Method::GET, &path, "application/json", &Value::Null).await.0 == 200 {
         return Ok(());
     }
-    match send(server, Method::POST, &wanted.collection, "application/json", &wanted.object).await {
+    match send(server, Method::POST, &format!("{}{query}", wanted.collection), "application/json", &wanted.object).await
+    {
         (201, _) => {}
         (409, _) => return Ok(()),
         other => return fail(other),
     }
     let Some(status) = &wanted.status else { return Ok(()) };
-    let mut patch = Value::from(meta::Map::new());
+    let (mut patch, mut path, mut media_type) =
+        (Value::object(), format!("{path}/status"), "application/merge-patch+json");
+    if let Some(applier) = wanted.status_applier {
+        for name in ["apiVersion", "kind"] {
+            patch.set(name, &wanted.object[name]);
+        }
+        patch.entry("metadata").set("name", wanted.name());
+        path.push_str(&format!("?force=true&fieldManager={applier}"));
+        media_type = "application/apply-patch+yaml";
+    }
     patch.set("status", status.clone());
-    match send(server, Method::PATCH, &format!("{path}/status"), "application/merge-patch+json", &patch).await {
+    match send(server, Method::PATCH, &path, media_type, &patch).await {
         (200, _) => Ok(()),
         other => fail(other),
     }

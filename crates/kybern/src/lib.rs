@@ -14,6 +14,7 @@ pub mod definitions;
 pub mod endpoints;
 pub mod flags;
 mod flow_control;
+mod identity;
 mod keep;
 pub mod kubeconfig;
 mod kubelets;

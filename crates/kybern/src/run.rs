@@ -20,7 +20,8 @@ use crate::boot::{self, Facts};
 use crate::data_dir::{self, DataDir, Secrecy};
 use crate::endpoints::Membership;
 use crate::flags::{self, Call, Given};
-use crate::kubeconfig::{self, Identity};
+use crate::identity::Identity;
+use crate::kubeconfig;
 use crate::options::Options;
 use crate::pki::{self, Pki};
 use crate::{aggregate, definitions, flow_control, keep};
@@ -111,12 +112,18 @@ pub struct Running {
     health: Arc<Health>,
     stop: watch::Sender<bool>,
     ports: Vec<JoinHandle<()>>,
+    keepers: Keepers,
+    /// Among the servers of one etcd.
+    membership: Option<(Membership, JoinHandle<()>)>,
+    identity: (Identity, JoinHandle<()>),
+}
+
+/// Tasks that need nothing at the end.
+struct Keepers {
     definitions: JoinHandle<()>,
     /// Keeps statuses of the server's own.
     statuses: JoinHandle<()>,
     aggregation: JoinHandle<()>,
-    /// Among the servers of one etcd.
-    membership: Option<(Membership, JoinHandle<()>)>,
 }
 
 impl Running {
@@ -136,12 +143,13 @@ impl Running {
         let (stop, stopping) = watch::channel(false);
         let health = Arc::new(Health::default());
         let services = Arc::<aggregate::Services>::default();
+        let published = SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string();
         let parts = assemble::Parts {
             store_dir: Some(dir.store()),
             own_ca: pki.ca.clone(),
             health: health.clone(),
             stopping: stopping.clone(),
-            address: SocketAddr::new(options.advertise_address.unwrap_or(address.ip()), address.port()).to_string(),
+            address: published.clone(),
             services: services.clone(),
             service_account_key: pki.service_account_key.clone(),
         };
@@ -160,6 +168,8 @@ impl Running {
         let member = |advertised| Membership::new(server.clone(), advertised, address.port());
         let membership = options.etcd.as_ref().and(options.advertise_address).map(member);
         let membership = membership.map(|member| (member.clone(), member.start()));
+        let identity = Identity::new(server.clone(), published);
+        let identity = (identity.clone(), identity.start());
         health.mark_booted();
         tokio::spawn(tell_troubles(server.store.troubles()));
         let mut ports = vec![];
@@ -179,13 +189,18 @@ impl Running {
             let port = Port { listener, tls: None, trusted: true, limits };
             ports.push(tokio::spawn(listen(port, handler, stopping)));
         }
-        Ok(Running { address, pki, server, health, stop, ports, definitions, statuses, aggregation, membership })
+        let keepers = Keepers { definitions, statuses, aggregation };
+        Ok(Running { address, pki, server, health, stop, ports, keepers, membership, identity })
     }
 
     /// `/readyz` fails at once; after `delay`, in which load balancers notice, ports close, watches end and open
     /// requests get a while to finish.
     pub async fn stop(self, delay: Duration) {
         self.health.mark_shutting_down();
+        self.identity.1.abort();
+        if tokio::time::timeout(LEAVE_TIMEOUT, self.identity.0.leave()).await.is_err() {
+            tracing::warn!("the lease of this server is not deleted in time");
+        }
         if let Some((member, task)) = &self.membership {
             task.abort();
             match tokio::time::timeout(LEAVE_TIMEOUT, member.leave()).await {
@@ -195,9 +210,10 @@ impl Running {
             }
         }
         tokio::time::sleep(delay).await;
-        self.definitions.abort();
-        self.statuses.abort();
-        self.aggregation.abort();
+        let Keepers { definitions, statuses, aggregation } = self.keepers;
+        for task in [definitions, statuses, aggregation] {
+            task.abort();
+        }
         self.stop.send_replace(true);
         let drained = async {
             for port in self.ports {
@@ -230,8 +246,8 @@ fn facts(options: &Options, port: u16, pki: &Pki) -> Result<Facts, String> {
         endpoint: options.advertise_address,
         port,
         service_ranges: options.service_ranges.clone(),
-        client_ca: options.authentication.client_bundle(&pki.ca)?,
-        now: meta::time::Timestamp::now().to_rfc3339(),
+        authorities: options.authentication.authorities(&pki.ca)?,
+        now: meta::time::Timestamp::now(),
     })
 }
 
@@ -255,7 +271,7 @@ fn advertised(options: &Options) -> Vec<IpAddr> {
 }
 
 fn write_kubeconfig(dir: &DataDir, address: SocketAddr, pki: &Pki) -> Result<(), String> {
-    let text = kubeconfig::render(&url(address), Some(&pki.ca), &Identity::Certificate(&pki.admin));
+    let text = kubeconfig::render(&url(address), Some(&pki.ca), &kubeconfig::Identity::Certificate(&pki.admin));
     let path = dir.admin_kubeconfig();
     data_dir::write(&path, &text, Secrecy::Secret).map_err(|why| format!("{}: {why}", path.display()))
 }

@@ -67,8 +67,8 @@ impl TestServer {
             endpoint: None,
             port: options.secure.port(),
             service_ranges: options.service_ranges.clone(),
-            client_ca: options.authentication.client_bundle(&pki.ca)?,
-            now: meta::time::Timestamp::now().to_rfc3339(),
+            authorities: options.authentication.authorities(&pki.ca)?,
+            now: meta::time::Timestamp::now(),
         };
         boot::write(&server, &facts).await?;
         let definitions = definitions::start(server.clone()).await;

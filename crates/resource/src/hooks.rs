@@ -64,11 +64,19 @@ pub trait Hooks: Send + Sync {
 #[derive(Clone, Debug, PartialEq)]
 pub enum SideWrite {
     /// Must not exist; else the whole attempt runs again.
-    Create { group: Str, resource: Str, namespace: Str, name: Str, object: Value },
+    Create { group: Str, resource: Str, namespace: Str, name: Str, object: Value, recorded: Recorded },
     /// Must exist unchanged since it was read through the context; else the whole attempt runs again.
-    Update { group: Str, resource: Str, namespace: Str, name: Str, object: Value },
+    Update { group: Str, resource: Str, namespace: Str, name: Str, object: Value, recorded: Recorded },
     /// Deleted when it is there.
     Delete { group: Str, resource: Str, namespace: Str, name: Str },
+}
+
+/// What managedFields say of a [`SideWrite`]: upstream makes some as requests of its own, others go straight to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    Nothing,
+    /// As a write of the server's own to this subresource; "" for the object itself.
+    Subresource(&'static str),
 }
 
 /// For resources whose data says everything.

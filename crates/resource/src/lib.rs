@@ -18,5 +18,5 @@ pub use descriptor::{
     Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, Review, ScaleSelector, SelectField,
     SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
 };
-pub use hooks::{Hooks, NoHooks, SideWrite};
+pub use hooks::{Hooks, NoHooks, Recorded, SideWrite};
 pub use token::{Claims, KEPT_ISSUER, Presented, TokenPolicy, TokenRules};

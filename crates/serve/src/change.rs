@@ -1,5 +1,6 @@
 //! From what a client sent to the object that it wants: a new object, a replacement, a patch, an applied configuration.
 
+use crate::managers::{Recorder, Sender};
 use crate::options::{Delete, FieldValidation};
 use crate::scale::{self, ScaleChange};
 use crate::write::Attempt;
@@ -7,7 +8,7 @@ use crate::{decode, form};
 use codec::Empties;
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Result, Status, Value, json};
-use patch::managed::{self, ResetFields, Target};
+use patch::managed;
 use resource::Descriptor;
 use resource::rules;
 use schema::{Schema, TypeId};
@@ -154,7 +155,7 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
     let live = old_served(attempt, descriptor);
     let write = attempt.write;
     let force = write.options.force.unwrap_or(false);
-    let (merged, aside) = with_target(attempt, |target| {
+    let (merged, aside) = recorder(attempt).with_target(|target| {
         let mut merged = managed::apply(target, live.as_ref(), applied, &write.manager, force)?;
         let aside = codec::set_aside(&descriptor.schema, descriptor.type_id, &mut merged);
         if !descriptor.stored_as_json {
@@ -162,7 +163,7 @@ fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<
         }
         Ok((merged, aside))
     })?;
-    let unreadable = |why: &str| with_target(attempt, |target| managed::unreadable(target, applied, why));
+    let unreadable = |why: &str| recorder(attempt).with_target(|target| managed::unreadable(target, applied, why));
     let admitted = form::admit_served(descriptor, merged, aside);
     let (mut object, found) = admitted.map_err(|why| unreadable(&why.text))?;
     check_uid_of_created(attempt, &object)?;
@@ -187,65 +188,18 @@ fn check_uid_of_created(attempt: &Attempt, object: &Value) -> Result<()> {
 
 /// Sets the managedFields of an object (in the storage version) that this write makes of the stored one.
 fn record_managers(attempt: &Attempt, object: &mut Value, clears: bool) {
-    let descriptor = attempt.write.route.descriptor();
-    let manager = attempt.write.manager.as_str();
-    if descriptor.convert.is_none() {
-        let live = attempt.old_value();
-        with_target(attempt, |target| managed::record_update(target, live, object, manager, clears));
-        return;
-    }
-    let mut served = form::to_served(descriptor, object.clone());
-    let live = old_served(attempt, descriptor);
-    with_target(attempt, |target| managed::record_update(target, live.as_ref(), &mut served, manager, clears));
-    let metadata = object.entry("metadata");
-    match served.get_mut("metadata").and_then(|m| m.remove("managedFields")) {
-        Some(entries) => metadata.set("managedFields", entries),
-        None => drop(metadata.remove("managedFields")),
-    }
+    let sender = Sender { manager: attempt.write.manager.as_str(), clears };
+    recorder(attempt).record(attempt.old_value(), object, &sender);
 }
 
-/// Calls `f` with what managedFields need to know of the resource.
-fn with_target<T>(attempt: &Attempt, f: impl FnOnce(&Target<'_>) -> T) -> T {
+fn recorder<'a>(attempt: &'a Attempt) -> Recorder<'a> {
     let write = attempt.write;
-    let descriptor = write.route.descriptor();
-    let gvk = descriptor.gvk();
-    let reset = ResetFields::new(write.strategy().0.reset_fields);
-    let now = attempt.now.to_rfc3339();
-    f(&Target {
-        schema: &descriptor.schema,
-        type_id: descriptor.type_id,
-        gvk: &gvk,
+    Recorder {
+        resources: &write.route.resources,
+        descriptor: write.route.descriptor(),
         subresource: write.route.part.as_ref().map_or("", |part| part.name.as_str()),
-        reset: &reset,
-        now: &now,
-        versions: &OtherVersions { resources: &write.route.resources, descriptor },
-    })
-}
-
-/// The other served versions of a kind, for managedFields entries that were written through one.
-struct OtherVersions<'a> {
-    resources: &'a crate::registry::Resources,
-    descriptor: &'a Descriptor,
-}
-
-impl OtherVersions<'_> {
-    fn other(&self, api_version: &str) -> Option<&Descriptor> {
-        let (group, version) = meta::gvk::split_api_version(api_version);
-        let endpoint = self.resources.endpoint(group, version, &self.descriptor.plural)?;
-        (endpoint.descriptor.storage == self.descriptor.storage).then_some(&*endpoint.descriptor)
-    }
-}
-
-impl managed::Versions for OtherVersions<'_> {
-    fn convert(&self, object: &Value, api_version: &str) -> Option<managed::Converted<'_>> {
-        let other = self.other(api_version)?;
-        let object = form::to_served(other, form::to_storage(self.descriptor, object.clone()));
-        Some(managed::Converted { object, schema: &other.schema, type_id: other.type_id })
-    }
-
-    fn convert_back(&self, object: Value, api_version: &str) -> Option<Value> {
-        let other = self.other(api_version)?;
-        Some(form::to_served(self.descriptor, form::to_storage(other, object)))
+        reset_fields: write.strategy().0.reset_fields,
+        now: attempt.now,
     }
 }
 

@@ -11,7 +11,7 @@ pub use usage::{kinds_of, plan_status};
 use crate::resource_list::ResourceList;
 use crate::{Attributes, Operation, Plugin};
 use meta::{Result, Value};
-use resource::SideWrite;
+use resource::{Recorded, SideWrite};
 
 /// With what may not be used at all unless a quota covers it.
 #[derive(Default)]
@@ -42,6 +42,7 @@ impl Plugin for ResourceQuota {
             namespace: attributes.namespace().into(),
             name: quota["metadata"]["name"].str().into(),
             object: quota,
+            recorded: Recorded::Subresource("status"),
         };
         Ok(self.plan_charges(attributes, object)?.into_iter().map(write).collect())
     }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use meta::time::Timestamp;
 use meta::{Value, value};
 use serve::Server;
 
 use super::Wanted;
+use super::authorities::Authorities;
 
 /// What the objects depend on.
 #[derive(Clone, Debug)]
@@ -16,10 +18,8 @@ pub struct Facts {
     pub endpoint: Option<IpAddr>,
     pub port: u16,
     pub service_ranges: Vec<IpNet>,
-    /// PEM of those who sign client certificates.
-    pub client_ca: String,
-    /// RFC 3339.
-    pub now: String,
+    pub authorities: Authorities,
+    pub now: Timestamp,
 }
 
 const NAMESPACES: &[&str] = &["kube-system", "kube-public", "kube-node-lease", "default"];
@@ -54,10 +54,11 @@ pub fn foundations(facts: &Facts) -> Vec<Wanted> {
         "apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"}, "spec": {"cidrs": cidrs}
     });
     let ready = value!({"conditions": [{
-        "type": "Ready", "status": "True", "lastTransitionTime": (&facts.now), "reason": "",
+        "type": "Ready", "status": "True", "lastTransitionTime": (facts.now.to_rfc3339()),
         "message": "Kubernetes default Service CIDR is ready"
     }]});
-    wanted.push(Wanted::new("/apis/networking.k8s.io/v1/servicecidrs", service_cidr).with_status(ready));
+    let service_cidr = Wanted::new("/apis/networking.k8s.io/v1/servicecidrs", service_cidr).with_status(ready);
+    wanted.push(Wanted { status_applier: Some("kubernetes-service-cidr-controller"), ..service_cidr });
     wanted
 }
 
@@ -70,32 +71,27 @@ pub fn objects(facts: &Facts) -> Vec<Wanted> {
         });
         wanted.push(Wanted::new("/apis/scheduling.k8s.io/v1/priorityclasses", class));
     }
-    wanted.extend(config_maps(facts));
+    wanted.push(token_tracking(facts));
     wanted.extend(own_service(facts));
     wanted
 }
 
-fn config_maps(facts: &Facts) -> Vec<Wanted> {
-    let date = facts.now.split('T').next().unwrap_or_default();
-    let maps = [
-        ("extension-apiserver-authentication", "client-ca-file", facts.client_ca.as_str()),
-        ("kube-apiserver-legacy-service-account-token-tracking", "since", date),
-    ];
-    let object = |(name, key, text): (&str, &str, &str)| {
-        let mut map = value!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kube-system"}, "data": {}
-        });
-        map.entry("data").set(key, text);
-        Wanted::new("/api/v1/namespaces/kube-system/configmaps", map)
-    };
-    maps.into_iter().map(object).collect()
+/// Since when it is known which service account tokens of old kind are used.
+fn token_tracking(facts: &Facts) -> Wanted {
+    let now = facts.now.to_rfc3339();
+    let date = now.split('T').next().unwrap_or_default();
+    let map = value!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "kube-apiserver-legacy-service-account-token-tracking", "namespace": "kube-system"},
+        "data": {"since": date}
+    });
+    Wanted::new("/api/v1/namespaces/kube-system/configmaps", map)
 }
 
 /// The service `kubernetes`, through which everything in the cluster finds this server.
 fn own_service(facts: &Facts) -> Vec<Wanted> {
     let Some(range) = facts.service_ranges.first() else { return vec![] };
     let address = range.hosts().next().map(|address| address.to_string()).unwrap_or_default();
-    let family = if range.addr().is_ipv4() { "IPv4" } else { "IPv6" };
     let port = i64::from(facts.port);
     let service = value!({
         "apiVersion": "v1", "kind": "Service",
@@ -103,8 +99,7 @@ fn own_service(facts: &Facts) -> Vec<Wanted> {
             "name": "kubernetes", "namespace": "default", "labels": {"component": "apiserver", "provider": "kubernetes"}
         },
         "spec": {
-            "type": "ClusterIP", "clusterIP": (&address), "clusterIPs": [(&address)], "ipFamilies": [family],
-            "ipFamilyPolicy": "SingleStack", "sessionAffinity": "None",
+            "type": "ClusterIP", "clusterIP": address, "ipFamilyPolicy": "SingleStack", "sessionAffinity": "None",
             "ports": [{"name": "https", "protocol": "TCP", "port": 443, "targetPort": port}]
         }
     });
@@ -173,7 +168,7 @@ fn api_service(group: &str, version: &str, facts: &Facts) -> Wanted {
         service.entry("spec").set("group", group);
     }
     let available = value!({"conditions": [{
-        "type": "Available", "status": "True", "lastTransitionTime": (&facts.now), "reason": "Local",
+        "type": "Available", "status": "True", "lastTransitionTime": (facts.now.to_rfc3339()), "reason": "Local",
         "message": "Local APIServices are always available"
     }]});
     Wanted::new("/apis/apiregistration.k8s.io/v1/apiservices", service).with_status(available)
@@ -184,8 +179,7 @@ fn version_priority(group: &str, version: &str) -> i64 {
     match (group, version) {
         ("", _) => 1,
         ("autoscaling", "v2") => 30,
-        ("flowcontrol.apiserver.k8s.io", _) => 21,
-        ("resource.k8s.io", _) => 20,
+        ("flowcontrol.apiserver.k8s.io" | "resource.k8s.io", _) => 21,
         _ => 15,
     }
 }

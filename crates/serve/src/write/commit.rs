@@ -3,11 +3,12 @@
 use super::{Attempted, Outcome, Stored, Write};
 use crate::change::Intent;
 use crate::form;
+use crate::managers::{Recorder, Sender};
 use crate::server::{Server, StoreReader, new_uid};
 use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
 use resource::rules::{self, Rules};
-use resource::{Context, SideWrite};
+use resource::{Context, Recorded, SideWrite, SubresourceKind};
 use std::sync::Arc;
 use store::{CommitError, Expect, Op};
 
@@ -206,6 +207,9 @@ impl Commit<'_> {
     }
 }
 
+/// The server itself.
+const OWN: Sender<'_> = Sender { manager: "kube-apiserver", clears: false };
+
 /// A write to another object as a step of the transaction; nothing for the delete of what is not there.
 pub fn side_op(server: &Server, resources: &crate::registry::Resources, write: &SideWrite) -> Result<Option<Op>> {
     let (SideWrite::Create { group, resource, namespace, name, .. }
@@ -215,23 +219,34 @@ pub fn side_op(server: &Server, resources: &crate::registry::Resources, write: &
         return Err(Status::internal(format!("no resource {resource} in group {group}")));
     };
     let key = endpoint.key(namespace, name);
-    let put = |object: &Value, expect: Expect| -> Result<Option<Op>> {
+    let put = |object: &Value, expect: Expect, recorded: Recorded| -> Result<Option<Op>> {
         let mut object = object.clone();
         let d = &endpoint.descriptor;
         object.set("apiVersion", d.api_version());
         object.set("kind", &d.kind);
+        let now = Timestamp::now();
         if expect == Expect::Absent {
-            rules::fill_system_fields(&mut object, Timestamp::now(), &new_uid());
+            rules::fill_system_fields(&mut object, now, &new_uid());
+        }
+        if let Recorded::Subresource(subresource) = recorded {
+            let stored = server.store.get(&key).filter(|_| expect != Expect::Absent);
+            let live = stored.map(|stored| form::stored_value(d, &stored)).transpose()?;
+            let reset_fields = match d.subresource(subresource).map(|part| &part.does) {
+                Some(SubresourceKind::Part { strategy, .. }) => strategy.reset_fields,
+                _ => d.strategy.reset_fields,
+            };
+            let recorder = Recorder { resources, descriptor: d, subresource, reset_fields, now };
+            recorder.record(live.as_ref(), &mut object, &OWN);
         }
         form::canonicalise_stored(d, &mut object)?;
         let bytes = form::encode_stored(d, &mut object)?;
         Ok(Some(Op::Put { key: key.clone(), bytes, meta: endpoint.store_meta(&object), expect }))
     };
     match write {
-        SideWrite::Create { object, .. } => put(object, Expect::Absent),
-        SideWrite::Update { object, .. } => {
+        SideWrite::Create { object, recorded, .. } => put(object, Expect::Absent, *recorded),
+        SideWrite::Update { object, recorded, .. } => {
             let revision = crate::query::parse_revision(object["metadata"]["resourceVersion"].str()).unwrap_or(0);
-            put(object, Expect::Revision(revision))
+            put(object, Expect::Revision(revision), *recorded)
         }
         SideWrite::Delete { .. } => {
             let current = server.store.get(&key);

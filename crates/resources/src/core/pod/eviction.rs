@@ -4,7 +4,7 @@ use super::binding::set_condition;
 use meta::selector::LabelSelector;
 use meta::{Gvk, Reason, Result, Status, Str, Value, value};
 use resource::rules::DeleteOptions;
-use resource::{Acted, Action, Context, SideWrite};
+use resource::{Acted, Action, Context, Recorded, SideWrite};
 
 const REFUSED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
 /// Evictions of one budget that its controller has not confirmed yet.
@@ -40,8 +40,14 @@ impl Action for Eviction {
             && let Some(budget) = charged_budget(ctx, pod)?
         {
             let name = budget["metadata"]["name"].str().into();
-            let (group, resource) = ("policy".into(), "poddisruptionbudgets".into());
-            first.push(SideWrite::Update { group, resource, namespace: ctx.namespace.into(), name, object: budget });
+            first.push(SideWrite::Update {
+                group: "policy".into(),
+                resource: "poddisruptionbudgets".into(),
+                namespace: ctx.namespace.into(),
+                name,
+                object: budget,
+                recorded: Recorded::Subresource("status"),
+            });
         }
         if body["deleteOptions"]["dryRun"].items().iter().any(|v| v.str() == "All") {
             return Ok(Acted::Nothing);
@@ -71,7 +77,8 @@ fn marked(ctx: &Context, pod: &Value) -> SideWrite {
     });
     set_condition(object.entry("status"), condition, &ctx.now.to_rfc3339());
     let name = pod["metadata"]["name"].str().into();
-    SideWrite::Update { group: "".into(), resource: "pods".into(), namespace: ctx.namespace.into(), name, object }
+    let (group, resource, namespace) = ("".into(), "pods".into(), ctx.namespace.into());
+    SideWrite::Update { group, resource, namespace, name, object, recorded: Recorded::Nothing }
 }
 
 /// Pods that run no more, not yet, or are going already.

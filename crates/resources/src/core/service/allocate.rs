@@ -7,7 +7,7 @@ use crate::rules::ip;
 use crate::settings::Settings;
 use meta::field::{ErrorList, Path, Shown};
 use meta::{Result, Status, Value, value};
-use resource::{Context, SideWrite};
+use resource::{Context, Recorded, SideWrite};
 use std::collections::BTreeSet;
 
 const NETWORKING: &str = "networking.k8s.io";
@@ -332,6 +332,7 @@ pub fn plan_side_writes(ctx: &Context, object: Option<&Value>, old: Option<&Valu
                 namespace: "".into(),
                 name: address.as_str().into(),
                 object: ip_address(ctx, object, address),
+                recorded: Recorded::Subresource(""),
             });
         }
     }

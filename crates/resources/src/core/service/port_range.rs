@@ -7,7 +7,7 @@ use crate::core::rangeallocation::PLURAL;
 use crate::rules::base64;
 use crate::settings::Settings;
 use meta::{Value, value};
-use resource::{Context, SideWrite};
+use resource::{Context, Recorded, SideWrite};
 use std::collections::BTreeSet;
 
 const NAME: &str = "servicenodeports";
@@ -41,9 +41,10 @@ pub fn plan_write(
         record.entry("metadata").set("resourceVersion", "0");
     }
     let (group, resource, namespace, name) = ("".into(), PLURAL.into(), "".into(), NAME.into());
+    let (object, recorded) = (record, Recorded::Nothing);
     Some(match stored.is_some() || was_taken {
-        true => SideWrite::Update { group, resource, namespace, name, object: record },
-        false => SideWrite::Create { group, resource, namespace, name, object: record },
+        true => SideWrite::Update { group, resource, namespace, name, object, recorded },
+        false => SideWrite::Create { group, resource, namespace, name, object, recorded },
     })
 }
 
