@@ -7,6 +7,7 @@ mod always_pull_images;
 mod certificate_approval;
 mod certificate_signing;
 mod certificate_subject_restriction;
+mod chain;
 mod cluster_trust_bundle_attest;
 mod configuration;
 mod default_class;
@@ -14,34 +15,46 @@ mod default_toleration_seconds;
 mod deny_service_external_ips;
 mod event_rate_limit;
 mod extended_resource_toleration;
+mod form;
+mod gated;
 mod limit_pod_hard_anti_affinity_topology;
 mod limit_ranger;
+mod matching;
 mod namespace_auto_provision;
 mod namespace_exists;
 mod namespace_lifecycle;
+mod node_declared_feature_validator;
 mod node_restriction;
 mod owner_references_permission_enforcement;
 mod persistent_volume_claim_resize;
 mod pod_node_selector;
+mod pod_resize_validator;
 pub mod pod_security;
 mod pod_toleration_restriction;
+mod pod_topology_labels;
 mod policy;
 mod priority;
 mod resource_list;
 mod resource_quota;
+mod rounds;
 mod runtime_class;
 mod service_account;
 mod signer;
 mod storage_object_in_use_protection;
 mod taint_nodes_by_condition;
 mod tolerations;
+pub mod webhook;
 
+pub use chain::{Chain, Pause};
 pub use configuration::Configuration;
+pub use form::Form;
 pub use resource_quota::{kinds_of as quota_kinds, plan_status as plan_quota_status};
+pub use rounds::Rounds;
 
 use meta::{Gvk, Result, Str, Value};
 use resource::{Context, SideWrite, User};
 use std::cell::RefCell;
+use webhook::Hooks;
 
 /// What is being done to the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +63,18 @@ pub enum Operation {
     Update,
     Delete,
     Connect,
+}
+
+impl Operation {
+    /// As it is on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Operation::Create => "CREATE",
+            Operation::Update => "UPDATE",
+            Operation::Delete => "DELETE",
+            Operation::Connect => "CONNECT",
+        }
+    }
 }
 
 /// The request as plugins see it. Subresource, user, time, dry run and the reader are in `ctx`.
@@ -84,6 +109,29 @@ pub trait Cluster: Send + Sync {
 
     /// The resources that serve objects of a kind.
     fn resources_of(&self, group: &str, version: &str, kind: &str) -> Vec<Served>;
+
+    /// The other groups and versions in which the objects of a request are served too.
+    fn equivalents(&self, _sent: &Form, _subresource: &str) -> Vec<Form> {
+        Vec::new()
+    }
+
+    /// An object of a request in a form of it; `None` when it has that form.
+    fn converted(&self, _form: &Form, _object: &Value) -> Option<Value> {
+        None
+    }
+
+    /// The same, as somebody has it who decoded its JSON: with the empty members that are always written.
+    fn written(&self, form: &Form, object: &Value) -> Value {
+        self.converted(form, object).unwrap_or_else(|| object.clone())
+    }
+
+    /// What has become of a [`Cluster::written`] object, which was made of `before`, with defaults, as plugins see objects.
+    ///
+    /// # Errors
+    /// It is no object of the form's kind.
+    fn read(&self, _form: &Form, written: Value, _before: &Value) -> std::result::Result<Value, String> {
+        Ok(written)
+    }
 }
 
 /// An action on a resource that a user may or may not do. Absent parts are "".
@@ -111,6 +159,9 @@ pub struct Notes {
     pub warnings: Vec<String>,
     /// Audit annotations: key and value.
     pub annotations: Vec<(Str, String)>,
+    /// Those for events that tell what was requested.
+    pub detailed_annotations: Vec<(Str, String)>,
+    pub rounds: Rounds,
 }
 
 impl Attributes<'_> {
@@ -137,6 +188,16 @@ impl Attributes<'_> {
         self.cluster.allows(self.ctx.user, question)
     }
 
+    /// What the request is about, as it was sent.
+    pub fn form(&self) -> Form {
+        Form {
+            group: self.group.into(),
+            version: self.version.into(),
+            resource: self.resource.into(),
+            kind: self.kind.clone(),
+        }
+    }
+
     pub fn warn(&self, text: impl Into<String>) {
         self.notes.borrow_mut().warnings.push(text.into());
     }
@@ -151,10 +212,31 @@ impl Attributes<'_> {
     }
 }
 
+/// Whom a plugin has the request path ask.
+#[derive(Clone)]
+pub enum Asks {
+    /// One after the other.
+    MutatingWebhooks(Hooks),
+    /// All at once.
+    ValidatingWebhooks(Hooks),
+}
+
+/// The two halves of admission: before the object is prepared and validated, and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Mutating,
+    Validating,
+}
+
 /// One admission plugin. The object is null on delete and connect.
 pub trait Plugin: Send + Sync {
     /// Upstream's name, as the flags take it.
     fn name(&self) -> &'static str;
+
+    /// What other servers must be asked for it, in a phase: the request path asks them. Nothing for most plugins.
+    fn asks(&self, _phase: Phase, _attributes: &Attributes) -> Option<Asks> {
+        None
+    }
 
     /// May change the object.
     fn admit(&self, _attributes: &Attributes, _object: &mut Value) -> Result<()> {
@@ -169,120 +251,5 @@ pub trait Plugin: Send + Sync {
     /// Writes to other objects that must commit together with this one (a quota's usage). Runs last.
     fn plan_side_writes(&self, _attributes: &Attributes, _object: &Value) -> Result<Vec<SideWrite>> {
         Ok(Vec::new())
-    }
-}
-
-/// The plugins that are on, in upstream's order.
-pub struct Chain(Vec<Box<dyn Plugin>>);
-
-/// Every plugin there is, in upstream's order, and whether it is on by default. Those of webhooks
-/// have their place before ResourceQuota.
-const ALL: &[(&str, bool, Make)] = &[
-    ("AlwaysAdmit", false, |_| Ok(Box::new(always::AlwaysAdmit))),
-    (namespace_auto_provision::NAME, false, |_| Ok(Box::new(namespace_auto_provision::NamespaceAutoProvision))),
-    ("NamespaceLifecycle", true, |_| Ok(Box::new(namespace_lifecycle::NamespaceLifecycle::default()))),
-    ("NamespaceExists", false, |_| Ok(Box::new(namespace_exists::NamespaceExists))),
-    ("LimitPodHardAntiAffinityTopology", false, |_| {
-        Ok(Box::new(limit_pod_hard_anti_affinity_topology::LimitPodHardAntiAffinityTopology))
-    }),
-    ("LimitRanger", true, |_| Ok(Box::new(limit_ranger::LimitRanger))),
-    ("ServiceAccount", true, |_| Ok(Box::new(service_account::ServiceAccount))),
-    ("NodeRestriction", false, |_| Ok(Box::new(node_restriction::NodeRestriction))),
-    ("TaintNodesByCondition", true, |_| Ok(Box::new(taint_nodes_by_condition::TaintNodesByCondition))),
-    ("AlwaysPullImages", false, |_| Ok(Box::new(always_pull_images::AlwaysPullImages))),
-    ("PodSecurity", true, |given| Ok(Box::new(pod_security::PodSecurity::new(given)?))),
-    ("PodNodeSelector", false, |given| Ok(Box::new(pod_node_selector::PodNodeSelector::new(given)?))),
-    ("Priority", true, |_| Ok(Box::new(priority::Priority))),
-    ("DefaultTolerationSeconds", true, |_| Ok(Box::new(default_toleration_seconds::DefaultTolerationSeconds))),
-    ("PodTolerationRestriction", false, |given| {
-        Ok(Box::new(pod_toleration_restriction::PodTolerationRestriction::new(given)))
-    }),
-    ("EventRateLimit", false, |given| Ok(Box::new(event_rate_limit::EventRateLimit::new(given)?))),
-    ("ExtendedResourceToleration", false, |_| Ok(Box::new(extended_resource_toleration::ExtendedResourceToleration))),
-    ("DefaultStorageClass", true, |_| Ok(Box::new(default_class::DefaultStorageClass))),
-    ("StorageObjectInUseProtection", true, |_| {
-        Ok(Box::new(storage_object_in_use_protection::StorageObjectInUseProtection))
-    }),
-    ("OwnerReferencesPermissionEnforcement", false, |_| {
-        Ok(Box::new(owner_references_permission_enforcement::OwnerReferencesPermissionEnforcement))
-    }),
-    ("PersistentVolumeClaimResize", true, |_| {
-        Ok(Box::new(persistent_volume_claim_resize::PersistentVolumeClaimResize))
-    }),
-    ("RuntimeClass", true, |_| Ok(Box::new(runtime_class::RuntimeClass))),
-    ("CertificateApproval", true, |_| Ok(Box::new(certificate_approval::CertificateApproval))),
-    ("CertificateSigning", true, |_| Ok(Box::new(certificate_signing::CertificateSigning))),
-    ("ClusterTrustBundleAttest", true, |_| Ok(Box::new(cluster_trust_bundle_attest::ClusterTrustBundleAttest))),
-    ("CertificateSubjectRestriction", true, |_| {
-        Ok(Box::new(certificate_subject_restriction::CertificateSubjectRestriction))
-    }),
-    ("DefaultIngressClass", true, |_| Ok(Box::new(default_class::DefaultIngressClass))),
-    ("DenyServiceExternalIPs", false, |_| Ok(Box::new(deny_service_external_ips::DenyServiceExternalIPs))),
-    ("ValidatingAdmissionPolicy", true, |_| Ok(Box::new(policy::validating::ValidatingAdmissionPolicy::default()))),
-    ("ResourceQuota", true, |given| Ok(Box::new(resource_quota::ResourceQuota::new(given)))),
-    ("AlwaysDeny", false, |_| Ok(Box::new(always::AlwaysDeny))),
-];
-
-/// Makes a plugin of its configuration, which is null when there is none. The error says what is wrong with it.
-type Make = fn(&Value) -> std::result::Result<Box<dyn Plugin>, String>;
-
-impl Chain {
-    /// The default set, with `enable` added and `disable` taken away. An unknown name is returned as the error.
-    pub fn new(enable: &[&str], disable: &[&str]) -> std::result::Result<Chain, String> {
-        Chain::configured(enable, disable, &Configuration::default())
-    }
-
-    /// [`Chain::new`] with what a configuration file says to the plugins.
-    pub fn configured(
-        enable: &[&str],
-        disable: &[&str],
-        configuration: &Configuration,
-    ) -> std::result::Result<Chain, String> {
-        let known = |name: &str| ALL.iter().any(|(plugin, _, _)| *plugin == name);
-        let named = enable.iter().chain(disable).copied().chain(configuration.plugins());
-        if let Some(unknown) = named.into_iter().find(|name| !known(name)) {
-            return Err(format!("admission-control plugin \"{unknown}\" is unknown"));
-        }
-        let on = |name: &str, default: bool| (default || enable.contains(&name)) && !disable.contains(&name);
-        let provisions = on(namespace_auto_provision::NAME, false);
-        let mut plugins = Vec::new();
-        for (name, _, make) in ALL.iter().filter(|(name, default, _)| on(name, *default)) {
-            plugins.push(match *name {
-                // What NamespaceAutoProvision is going to make is there.
-                "NamespaceLifecycle" if provisions => Box::new(namespace_lifecycle::NamespaceLifecycle { provisions }),
-                _ => make(configuration.of(name))
-                    .map_err(|why| format!("couldn't init admission plugin \"{name}\": {why}"))?,
-            });
-        }
-        Ok(Chain(plugins))
-    }
-
-    /// The names of the plugins that are on, in order.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0.iter().map(|plugin| plugin.name()).collect()
-    }
-
-    /// No plugin at all.
-    pub fn empty() -> Chain {
-        Chain(Vec::new())
-    }
-
-    /// The mutating phase.
-    pub fn admit(&self, attributes: &Attributes, object: &mut Value) -> Result<()> {
-        self.0.iter().try_for_each(|plugin| plugin.admit(attributes, object))
-    }
-
-    /// The validating phase.
-    pub fn validate(&self, attributes: &Attributes, object: &Value) -> Result<()> {
-        self.0.iter().try_for_each(|plugin| plugin.validate(attributes, object))
-    }
-
-    /// What must be committed together with the object.
-    pub fn plan_side_writes(&self, attributes: &Attributes, object: &Value) -> Result<Vec<SideWrite>> {
-        let mut writes = Vec::new();
-        for plugin in &self.0 {
-            writes.extend(plugin.plan_side_writes(attributes, object)?);
-        }
-        Ok(writes)
     }
 }

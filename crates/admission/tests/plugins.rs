@@ -120,6 +120,7 @@ fn the_default_set_is_upstreams() {
         "DefaultTolerationSeconds",
         "DefaultStorageClass",
         "StorageObjectInUseProtection",
+        "PodGroupProtection",
         "PersistentVolumeClaimResize",
         "RuntimeClass",
         "CertificateApproval",
@@ -127,7 +128,14 @@ fn the_default_set_is_upstreams() {
         "ClusterTrustBundleAttest",
         "CertificateSubjectRestriction",
         "DefaultIngressClass",
+        "PodTopologyLabels",
+        "PodGroupWorkloadExists",
+        "NodeDeclaredFeatureValidator",
+        "JobValidation",
+        "PodResizeValidator",
+        "MutatingAdmissionWebhook",
         "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionWebhook",
         "ResourceQuota",
     ];
     assert_eq!(names, wanted);
@@ -292,4 +300,59 @@ fn the_small_ones() {
     let configuration = value!({"limits": [{"type": "Namespace", "qps": 1, "burst": 1}]});
     let events = Request { plugin: "EventRateLimit", configuration, resource: "/events/", ..Request::default() };
     assert!(events.send(&nothing, &mut value!({})).is_ok());
+}
+
+#[test]
+fn pods_carry_their_nodes_topology() {
+    let labels = value!({"topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r", "other": "o"});
+    let node = value!({"metadata": {"name": "n", "labels": labels}});
+    let cluster = Cluster { objects: vec![("nodes", node)], ..Cluster::default() };
+    let wanted = value!({"topology.kubernetes.io/zone": "z", "topology.kubernetes.io/region": "r"});
+    let mut bound = pod(value!({"nodeName": "n"}));
+    let request = Request { plugin: "PodTopologyLabels", ..Request::default() };
+    request.send(&cluster, &mut bound).unwrap();
+    assert_eq!(bound["metadata"]["labels"], wanted);
+    let mut binding = value!({"metadata": {"name": "x"}, "target": {"kind": "Node", "name": "n"}});
+    Request { resource: "/pods/binding", ..request }.send(&cluster, &mut binding).unwrap();
+    assert_eq!(binding["metadata"]["labels"], wanted);
+    let mut free = pod(value!({}));
+    Request { plugin: "PodTopologyLabels", ..Request::default() }.send(&cluster, &mut free).unwrap();
+    assert!(free["metadata"]["labels"].is_null());
+}
+
+#[test]
+fn pods_are_resized_within_what_their_nodes_can() {
+    let sized = |generation: i64, cpu: &str, whole: &str| {
+        let mut pod = pod(value!({
+            "nodeName": "n", "containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}],
+            "resources": {"limits": {"cpu": whole}}
+        }));
+        pod.entry("metadata").set("generation", generation);
+        pod
+    };
+    let cluster = |declared: &str, os: &str| {
+        let node = value!({
+            "metadata": {"name": "n", "labels": {"kubernetes.io/os": os}},
+            "status": {"allocatable": {"cpu": "2", "memory": "1Gi"}, "declaredFeatures": [declared]}
+        });
+        Cluster { objects: vec![("nodes", node)], ..Cluster::default() }
+    };
+    let resize = |plugin: &str, cluster: &Cluster, mut new: Value| {
+        let old = Some(sized(1, "1", "1"));
+        let request =
+            Request { plugin, operation: Operation::Update, resource: "/pods/resize", old, ..Request::default() };
+        request.send(cluster, &mut new).map(|_| ())
+    };
+    let linux = cluster("", "linux");
+    assert!(resize("PodResizeValidator", &linux, sized(2, "2", "2")).is_ok());
+    let refused = resize("PodResizeValidator", &linux, sized(2, "3", "3")).unwrap_err();
+    assert!(refused.message.ends_with("resources: cpu, requested: 3000, allocatable: 2000"), "{refused}");
+    assert_eq!(refused.details.unwrap().causes[0].reason.as_str(), "NodeCapacity");
+    let refused = resize("PodResizeValidator", &cluster("", "windows"), sized(2, "1", "1")).unwrap_err();
+    assert!(refused.message.contains("only supported on linux nodes, node \"n\" is \"windows\""), "{refused}");
+    let feature = "InPlacePodLevelResourcesVerticalScaling";
+    let refused = resize("NodeDeclaredFeatureValidator", &linux, sized(2, "1", "2")).unwrap_err();
+    assert!(refused.message.contains(&format!("requires features {feature} which are not available")), "{refused}");
+    assert!(resize("NodeDeclaredFeatureValidator", &cluster(feature, "linux"), sized(2, "1", "2")).is_ok());
+    assert!(resize("NodeDeclaredFeatureValidator", &linux, sized(2, "2", "1")).is_ok());
 }

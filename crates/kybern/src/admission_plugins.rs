@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use admission::{Chain, Configuration};
 use meta::Value;
+use serve::webhooks::Webhooks;
 
 use crate::flags::Given;
 use crate::trust;
@@ -34,6 +35,15 @@ impl AdmissionPlugins {
             disabled: given.list("disable-admission-plugins"),
             configuration,
         })
+    }
+
+    /// The clients of mutating and of validating webhooks.
+    pub fn webhooks(&self) -> Result<[Webhooks; 2], String> {
+        let of = |plugin| {
+            Webhooks::new(self.configuration.of(plugin))
+                .map_err(|why| format!("couldn't init admission plugin \"{plugin}\": {why}"))
+        };
+        Ok([of("MutatingAdmissionWebhook")?, of("ValidatingAdmissionWebhook")?])
     }
 
     pub fn chain(&self) -> Result<Chain, String> {

@@ -65,6 +65,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         authorization::Parts { store: store.clone(), resources: built_in, stopping: parts.stopping.clone() };
     let authorizers = options.authorization.open(authorization)?;
     let admission = options.admission.chain()?;
+    let [mutating_webhooks, validating_webhooks] = options.admission.webhooks()?;
     Ok(Arc::new(Server {
         schema,
         registry: Registry::new(served),
@@ -74,6 +75,8 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         queue: serve::queue::Queue::new(options.requests.bounds),
         store,
         admission,
+        mutating_webhooks,
+        validating_webhooks,
         audit: options.auditing.open()?,
         pages: Box::new(Site::new(parts.health, parts.address, parts.services, &options.flags)),
         remotes: serve::aggregate::Remotes::default(),

@@ -32,6 +32,33 @@ pub enum Reason {
 }
 
 impl Reason {
+    const ALL: &[Reason] = &[
+        Reason::BadRequest,
+        Reason::Unauthorized,
+        Reason::Forbidden,
+        Reason::NotFound,
+        Reason::AlreadyExists,
+        Reason::Conflict,
+        Reason::Gone,
+        Reason::Expired,
+        Reason::Invalid,
+        Reason::ServerTimeout,
+        Reason::Timeout,
+        Reason::TooManyRequests,
+        Reason::MethodNotAllowed,
+        Reason::NotAcceptable,
+        Reason::RequestEntityTooLarge,
+        Reason::UnsupportedMediaType,
+        Reason::InternalError,
+        Reason::ServiceUnavailable,
+        Reason::StoreReadError,
+    ];
+
+    /// The reason that another server names; one that upstream does not have is unknown.
+    pub fn named(text: &str) -> Reason {
+        Reason::ALL.iter().copied().find(|reason| reason.as_str() == text).unwrap_or(Reason::Unknown)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Reason::Unknown => "",

@@ -64,8 +64,13 @@ impl Client {
 
     /// Sends a JSON document to the endpoint's own URL and reads one back; any code but 2xx is a failure.
     pub async fn post_json(&self, document: &Value, time_max: Duration) -> Result<Value, Failure> {
+        self.post_json_to(self.target(), document, time_max).await
+    }
+
+    /// The same to another path and query on the same server.
+    pub async fn post_json_to(&self, target: &str, document: &Value, time_max: Duration) -> Result<Value, Failure> {
         let body = Bytes::from(json::to_vec(document));
-        let answer = self.send(Method::POST, self.target(), body, time_max).await?;
+        let answer = self.send(Method::POST, target, body, time_max).await?;
         failure::parse(&success(answer)?.body)
     }
 

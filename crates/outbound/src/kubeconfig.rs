@@ -51,6 +51,41 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Takes the credentials that a kubeconfig file has for a host: a user of its name, with or without the port, of the
+    /// name with `*` for its first labels, or `*` (upstream: apiserver/pkg/util/webhook/authentication.go). A host that
+    /// has none is told nothing.
+    pub fn present_credentials(&mut self, path: &Path, host: &str) -> Result<(), String> {
+        let named = |why: String| format!("{}: {why}", path.display());
+        let text = std::fs::read_to_string(path).map_err(|why| named(why.to_string()))?;
+        let config = codec::parse_yaml(text.as_bytes()).map_err(|why| named(why.to_string()))?.value;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let user = candidates(host).into_iter().find_map(|name| self::named(&config, "users", "user", &name));
+        let Some(user) = user else { return Ok(()) };
+        if let Some(key) = ["exec", "auth-provider"].into_iter().find(|key| !user[*key].is_empty()) {
+            return Err(named(format!("{key} is not supported")));
+        }
+        self.identity = identity(user, folder).map_err(named)?;
+        self.sender = sender(user, folder);
+        Ok(())
+    }
+}
+
+/// The names under which a host's credentials may be, the best first.
+fn candidates(host: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for name in [Some(host), host.strip_suffix(":443")].into_iter().flatten() {
+        names.push(name.to_owned());
+        let mut rest = name;
+        while let Some((_, after)) = rest.split_once('.') {
+            names.push(format!("*.{after}"));
+            rest = after;
+        }
+    }
+    names.push("*".into());
+    names
+}
+
 /// The item of a list of `{name, KIND: {…}}`.
 fn named<'a>(config: &'a Value, list: &str, kind: &str, name: &str) -> Option<&'a Value> {
     config[list].items().iter().find(|item| item["name"].str() == name).map(|item| &item[kind])
@@ -98,5 +133,29 @@ fn content(of: &Value, key: &str, folder: &Path) -> Result<Option<String>, Strin
             let path = folder.join(file);
             std::fs::read_to_string(&path).map(Some).map_err(|why| format!("{key}: {}: {why}", path.display()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_those_of_the_host() {
+        assert_eq!(candidates("a.b:8443"), ["a.b:8443", "*.b:8443", "*"]);
+        assert_eq!(
+            candidates("a.b.svc:443"),
+            ["a.b.svc:443", "*.b.svc:443", "*.svc:443", "a.b.svc", "*.b.svc", "*.svc", "*"]
+        );
+        let folder = std::env::temp_dir();
+        let path = folder.join(format!("kybern-credentials-{}", std::process::id()));
+        std::fs::write(&path, r#"{"users": [{"name": "*.svc", "user": {"token": "t"}}]}"#).expect("a file");
+        let mut endpoint = Endpoint::new("https://a.b.svc");
+        assert_eq!(endpoint.present_credentials(&path, "a.b.svc:443"), Ok(()));
+        assert!(matches!(&endpoint.sender, Sender::Token(token) if token == "t"));
+        let mut other = Endpoint::new("https://c");
+        assert_eq!(other.present_credentials(&path, "c:443"), Ok(()));
+        assert!(matches!(other.sender, Sender::Nobody));
+        drop(std::fs::remove_file(&path));
     }
 }

@@ -1,7 +1,7 @@
 //! Subresources that are byte streams to somewhere else: proxy, log, exec, attach, portforward.
 
 use crate::Context;
-use meta::Result;
+use meta::{Result, Value};
 
 /// What travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,11 @@ impl Target<'_> {
 /// A subresource that connects. Pure: it reads the cluster through the context.
 pub trait Connect: Send + Sync {
     fn stream(&self) -> Stream;
+
+    /// What the query asks for, as the fields of the subresource's kind of options: admission sees it.
+    fn options(&self, _target: &Target) -> Value {
+        Value::object()
+    }
 
     /// Where to; `None` when there is nothing to say yet (204).
     fn locate(&self, ctx: &Context, target: &Target) -> Result<Option<Location>>;

@@ -30,4 +30,8 @@ pub trait Reader: Send + Sync {
     fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Value>;
     /// All objects of a resource in a namespace ("" for all), in key order.
     fn list(&self, group: &str, resource: &str, namespace: &str) -> Vec<Value>;
+    /// All objects of a resource, shared with other readers: the same list as long as nothing in it changes.
+    fn list_all(&self, group: &str, resource: &str) -> std::sync::Arc<[Value]> {
+        self.list(group, resource, "").into()
+    }
 }

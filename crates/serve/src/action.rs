@@ -1,21 +1,21 @@
 //! Creates that act on an object instead of making one: binding, eviction and their like. What is decided is the
 //! resource's business ([`resource::Action`]); reading, writing and trying again is done here.
 
+use crate::admit::Admission;
 use crate::change::Intent;
 use crate::decode::{self, Arrived};
 use crate::form;
 use crate::handle::change;
-use crate::judge::Judge;
 use crate::options::{Delete, WriteKind, WriteOptions};
 use crate::registry::Endpoint;
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
+use crate::warnings::Warnings;
 use crate::write::{self, Write};
-use admission::{Attributes, Notes, Operation};
+use admission::Operation;
 use meta::time::Timestamp;
 use meta::{Result, Status, Str, Value};
 use resource::{Acted, Action, Context, User};
-use std::cell::RefCell;
 use std::sync::Arc;
 use store::{CommitError, Expect, Op};
 
@@ -28,6 +28,7 @@ pub struct Call<'a> {
     pub route: &'a Route,
     pub user: &'a Arc<User>,
     pub action: &'static dyn Action,
+    warnings: &'a Warnings,
     body: Value,
     options: WriteOptions,
     /// What is acted on.
@@ -41,8 +42,9 @@ pub fn decode<'a>(
     route: &'a Route,
     user: &'a Arc<User>,
     action: &'static dyn Action,
-    arrived: Arrived,
+    arrived: Arrived<'a>,
 ) -> Result<Call<'a>> {
+    let warnings = arrived.warnings;
     let options = WriteOptions::parse(arrived.query, WriteKind::Create)?;
     let (kind, other_versions) = (action.kind(), action.other_versions());
     let body = decode::body_of_kind(route, arrived, &kind, other_versions, options.field_validation)?;
@@ -50,7 +52,7 @@ pub fn decode<'a>(
     let (group, plural) = action.target();
     let endpoint = route.resources.stored(group, plural).cloned();
     let endpoint = endpoint.ok_or_else(Status::resource_not_found)?;
-    Ok(Call { server, route, user, action, body, options, endpoint, name })
+    Ok(Call { server, route, user, action, warnings, body, options, endpoint, name })
 }
 
 impl Call<'_> {
@@ -61,11 +63,11 @@ impl Call<'_> {
             let key = self.endpoint.key(&self.route.info.namespace, &self.name);
             let Some(stored) = self.server.store.get(&key) else {
                 // What the cluster's policy says comes first, as of everything that is created.
-                self.admit()?;
+                self.admit().await?;
                 return Err(Status::not_found(&descriptor.group, &descriptor.plural, &self.name));
             };
             let old = form::stored_value(descriptor, &stored)?;
-            match self.decide(&old)? {
+            match self.decide(&old).await? {
                 Acted::Nothing => return Ok(()),
                 Acted::Update(object) => {
                     let op = self.put(&key, object, stored.revision)?;
@@ -89,8 +91,8 @@ impl Call<'_> {
     }
 
     /// Admission of the body, then the action's own decision.
-    fn decide(&self, old: &Value) -> Result<Acted> {
-        let body = self.admit()?;
+    async fn decide(&self, old: &Value) -> Result<Acted> {
+        let body = self.admit().await?;
         self.with_context(|ctx| self.action.act(ctx, old, &body))
     }
 
@@ -108,28 +110,31 @@ impl Call<'_> {
     }
 
     /// The body as the cluster's policy leaves it.
-    fn admit(&self) -> Result<Value> {
-        let info = &self.route.info;
-        self.with_context(|ctx| {
-            let notes = RefCell::<Notes>::default();
-            let attributes = Attributes {
-                operation: Operation::Create,
-                group: &info.group,
-                version: &info.version,
-                resource: &info.resource,
-                kind: &self.action.kind(),
-                name: &self.name,
-                old: None,
-                options: &self.options.to_value(WriteKind::Create),
-                ctx,
-                cluster: &Judge { authorizers: &self.server.authorizers, resources: &self.route.resources },
-                notes: &notes,
-            };
-            let mut body = self.body.clone();
-            self.server.admission.admit(&attributes, &mut body)?;
-            self.server.admission.validate(&attributes, &body)?;
-            Ok(body)
-        })
+    async fn admit(&self) -> Result<Value> {
+        let (info, kind) = (&self.route.info, self.action.kind());
+        let options = self.options.to_value(WriteKind::Create);
+        let admission = Admission {
+            server: self.server,
+            resources: &self.route.resources,
+            user: self.user,
+            operation: Operation::Create,
+            group: &info.group,
+            version: &info.version,
+            resource: &info.resource,
+            subresource: &info.subresource,
+            namespace: &info.namespace,
+            name: &self.name,
+            kind: &kind,
+            old: None,
+            options: &options,
+            dry_run: self.options.dry_run,
+            now: Timestamp::now(),
+            warnings: self.warnings,
+        };
+        let mut body = self.body.clone();
+        admission.mutate(&mut body).await?;
+        admission.validate(&body).await?;
+        Ok(body)
     }
 
     fn put(&self, key: &str, mut object: Value, revision: u64) -> Result<Op> {

@@ -223,7 +223,7 @@ impl Attempt<'_> {
     }
 
     /// Identical owner references are kept once, with a warning. `when`: of a patch upstream looks at the result only.
-    fn drop_duplicate_owners(&self, object: &mut Value, when: &str) {
+    pub(crate) fn drop_duplicate_owners(&self, object: &mut Value, when: &str) {
         let Some(references) = object.path_mut("metadata.ownerReferences") else { return };
         let before = references.items().len();
         let mut kept: Vec<Value> = Vec::with_capacity(before);

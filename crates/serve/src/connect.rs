@@ -8,11 +8,15 @@ mod page;
 
 pub use dial::{Dialer, KubeletTrust};
 
+use crate::admit::Admission;
 use crate::aggregate::Backend;
 use crate::audit::Trail;
+use crate::authorize::Authorized;
 use crate::body::{Body, BoxError};
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
+use crate::warnings::Warnings;
+use admission::Operation;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -21,7 +25,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use meta::{Reason, Result, Status};
+use meta::{Reason, Result, Status, Value};
 use page::Page;
 use resource::{Connect, Context, Location, Stream, Target, User};
 use std::time::Duration;
@@ -54,16 +58,24 @@ struct Forward<'a> {
 pub async fn answer<B>(
     server: &Server,
     route: &Route,
-    user: &User,
+    authorized: &Authorized,
     connect: &dyn Connect,
     head: &Parts,
     body: B,
+    warnings: &Warnings,
 ) -> Result<Response<Body>>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Some(location) = locate(server, route, user, connect, head)? else {
+    let user: &User = authorized.authenticated.user();
+    let query = form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes()).into_owned().collect::<Vec<_>>();
+    let target = Target { name: &route.info.name, query: &query };
+    // Upstream reads a log as it reads objects.
+    if connect.stream() != Stream::Log {
+        admit(server, route, user, connect, &target, warnings).await?;
+    }
+    let Some(location) = locate(server, route, user, connect, &target)? else {
         let mut nothing = Response::new(Body::empty());
         *nothing.status_mut() = StatusCode::NO_CONTENT;
         return Ok(nothing);
@@ -72,6 +84,48 @@ where
     let via = Via::Dialer(&server.dialer);
     let to = Forward { via, stream: connect.stream(), location, sender: None, prefix, rest };
     forward(to, head, body).await
+}
+
+/// What the cluster's policy says to the connection.
+async fn admit(
+    server: &Server,
+    route: &Route,
+    user: &User,
+    connect: &dyn Connect,
+    target: &Target<'_>,
+    warnings: &Warnings,
+) -> Result<()> {
+    if target.query.iter().any(|(key, _)| key == "dryRun") {
+        return Err(Status::bad_request("dryRun is not supported"));
+    }
+    let info = &route.info;
+    let kind = route.part.as_ref().map(|part| part.kind.clone()).unwrap_or_default();
+    let mut options = connect.options(target);
+    options.set("apiVersion", kind.api_version());
+    options.set("kind", &kind.kind);
+    if connect.stream() == Stream::Proxy && !info.rest.is_empty() {
+        options.set("path", &info.rest);
+    }
+    let admission = Admission {
+        server,
+        resources: &route.resources,
+        user,
+        operation: Operation::Connect,
+        group: &info.group,
+        version: &info.version,
+        resource: &info.resource,
+        subresource: &info.subresource,
+        namespace: &info.namespace,
+        name: &info.name,
+        kind: &kind,
+        old: None,
+        options: &Value::Null,
+        dry_run: false,
+        now: meta::time::Timestamp::now(),
+        warnings,
+    };
+    admission.mutate(&mut options).await?;
+    admission.validate(&options).await
 }
 
 /// Passes a request on as it is to a server that believes this one who the sender is.
@@ -104,9 +158,8 @@ fn locate(
     route: &Route,
     user: &User,
     connect: &dyn Connect,
-    head: &Parts,
+    target: &Target,
 ) -> Result<Option<Location>> {
-    let query = form_urlencoded::parse(head.uri.query().unwrap_or("").as_bytes()).into_owned().collect::<Vec<_>>();
     let reader = StoreReader { resources: &route.resources, store: &server.store };
     let ctx = Context {
         user,
@@ -116,7 +169,7 @@ fn locate(
         subresource: &route.info.subresource,
         reader: &reader,
     };
-    connect.locate(&ctx, &Target { name: &route.info.name, query: &query })
+    connect.locate(&ctx, target)
 }
 
 async fn forward<B>(to: Forward<'_>, head: &Parts, body: B) -> Result<Response<Body>>

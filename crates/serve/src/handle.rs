@@ -133,7 +133,7 @@ where
     };
     route.check_name()?;
     if let Some(SubresourceKind::Connect(to)) = route.part.as_ref().map(|part| &part.does) {
-        return Box::pin(connect::answer(server, &route, authorized.authenticated.user(), &**to, head, body)).await;
+        return Box::pin(connect::answer(server, &route, &authorized, &**to, head, body, warnings)).await;
     }
     let offer = Offer { protobuf: route.descriptor().protobuf, table: true, watch: route.info.verb == "watch" };
     let form = Form::negotiate_for(&route, &head.headers, query, offer)?;
@@ -228,7 +228,7 @@ impl ResourceRequest<'_> {
     async fn decide_once(&self, body: &Bytes) -> Result<Response<Body>> {
         match self.route.part.as_ref().map(|part| &part.does) {
             Some(SubresourceKind::Action(action)) => return self.act(*action, body).await,
-            Some(SubresourceKind::Token(rules)) => return self.issue_token(*rules, body),
+            Some(SubresourceKind::Token(rules)) => return self.issue_token(*rules, body).await,
             _ => {}
         }
         if let Some(action) = self.route.descriptor().acts {
@@ -341,7 +341,7 @@ impl ResourceRequest<'_> {
     }
 
     /// A create that makes a token for the parent.
-    fn issue_token(&self, rules: &dyn TokenRules, body: &Bytes) -> Result<Response<Body>> {
+    async fn issue_token(&self, rules: &dyn TokenRules, body: &Bytes) -> Result<Response<Body>> {
         let (route, info) = (&self.route, &self.route.info);
         let kind = route.part.as_ref().map(|part| part.kind.clone()).unwrap_or_default();
         let options = WriteOptions::parse(self.query, WriteKind::Create)?;
@@ -357,7 +357,7 @@ impl ResourceRequest<'_> {
             reader: &reader,
         };
         let d = route.descriptor();
-        token::admit(self.server, &ctx, info, &kind, &options.to_value(WriteKind::Create), &mut request)?;
+        token::admit(self.server, &ctx, info, &kind, &options, &mut request, self.warnings).await?;
         let account = reader.get(&d.group, &d.plural, &info.namespace, &info.name);
         let account = account.ok_or_else(|| Status::not_found(&d.group, &d.plural, &info.name))?;
         let answered = token::issue(self.server, rules, &ctx, &account, request, self.warnings)?;
@@ -447,10 +447,10 @@ pub async fn change(server: &Server, write: &Write) -> Result<Outcome> {
     for _ in 0..attempts_max {
         let attempt = write::begin(server, write)?;
         let proposed = attempt.propose()?;
-        let mutated = proposed.mutate()?;
+        let mutated = proposed.mutate().await?;
         let prepared = mutated.prepare()?;
         let validated = prepared.validate()?;
-        let admitted = validated.admit()?;
+        let admitted = validated.admit().await?;
         match admitted.commit().await? {
             Attempted::Done(outcome) => return Ok(outcome),
             Attempted::Again => {}

@@ -1,14 +1,39 @@
 //! What admission plugins may ask of the server besides what is stored.
 
 use crate::authorize::{Attributes, Authorizers, Target};
-use crate::registry::Resources;
-use admission::{Cluster, Question, Served};
-use resource::User;
+use crate::registry::{Endpoint, Resources};
+use crate::{form, scale};
+use admission::{Cluster, Form, Question, Served};
+use meta::{Value, json};
+use resource::{Subresource, User};
+use std::sync::Arc;
 
 /// The server as admission plugins see it.
 pub struct Judge<'a> {
     pub authorizers: &'a Authorizers,
     pub resources: &'a Resources,
+}
+
+/// What an object of a form is.
+enum Kind<'a> {
+    /// The resource's own.
+    Own(&'a Arc<Endpoint>),
+    /// A view of the resource's: its plugins see the resource.
+    Scale(&'a Arc<Endpoint>, &'a Subresource),
+    /// What a subresource is sent.
+    Other,
+}
+
+impl<'a> Judge<'a> {
+    fn kind(&self, of: &Form) -> Kind<'a> {
+        let Some(endpoint) = self.resources.endpoint(&of.group, &of.version, &of.resource) else { return Kind::Other };
+        let d = &endpoint.descriptor;
+        if d.gvk() == of.kind {
+            return Kind::Own(endpoint);
+        }
+        let scale = d.subresources.iter().find(|part| part.kind == of.kind && of.kind == scale::gvk());
+        scale.map_or(Kind::Other, |part| Kind::Scale(endpoint, part))
+    }
 }
 
 impl Cluster for Judge<'_> {
@@ -39,5 +64,70 @@ impl Cluster for Judge<'_> {
                 descriptor.group == group && descriptor.version == version && descriptor.kind == kind
             });
         of_kind.map(|d| Served { plural: d.plural.clone(), namespaced: d.namespaced }).collect()
+    }
+
+    fn equivalents(&self, sent: &Form, subresource: &str) -> Vec<Form> {
+        let Some(own) = self.resources.endpoint(&sent.group, &sent.version, &sent.resource) else { return vec![] };
+        let others = self.resources.all().filter(|e| !e.prefix.is_empty() && e.prefix == own.prefix);
+        let mut forms: Vec<Form> = others
+            .filter(|e| !Arc::ptr_eq(e, own))
+            .filter_map(|e| {
+                let d = &e.descriptor;
+                let kind = match subresource {
+                    "" => d.gvk(),
+                    name => d.subresource(name)?.kind.clone(),
+                };
+                Some(Form { group: d.group.clone(), version: d.version.clone(), resource: d.plural.clone(), kind })
+            })
+            .collect();
+        forms.sort_by(|a, b| (&a.group, &a.version).cmp(&(&b.group, &b.version)));
+        forms
+    }
+
+    fn converted(&self, of: &Form, object: &Value) -> Option<Value> {
+        if object.is_null() {
+            return None;
+        }
+        match self.kind(of) {
+            Kind::Own(e) if e.descriptor.convert.is_some() => Some(form::to_served(&e.descriptor, object.clone())),
+            Kind::Scale(e, part) if object["kind"].str() != "Scale" => {
+                Some(scale::of_parent(&part.does, &form::to_served(&e.descriptor, object.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    fn written(&self, of: &Form, object: &Value) -> Value {
+        let converted = self.converted(of, object);
+        let shown = converted.as_ref().unwrap_or(object);
+        let mut text = Vec::new();
+        match (self.kind(of), schema::builtin().kind(&of.kind)) {
+            (Kind::Own(e), _) => form::encode_served_json(&e.descriptor, shown, &mut text),
+            (_, Some(ty)) => codec::encode_json(&schema::builtin(), ty, shown, &mut text),
+            (_, None) => json::write(shown, &mut text),
+        }
+        json::parse(&text).map_or_else(|_| shown.clone(), |parsed| parsed.value)
+    }
+
+    fn read(&self, of: &Form, mut written: Value, before: &Value) -> Result<Value, String> {
+        match self.kind(of) {
+            Kind::Own(e) => {
+                let d = &e.descriptor;
+                codec::canonicalise(&d.schema, d.type_id, &mut written).map_err(|why| why.text)?;
+                Ok(form::default_served(d, written))
+            }
+            Kind::Scale(e, part) => {
+                let mut parent = form::to_served(&e.descriptor, before.clone());
+                scale::set_replicas(&part.does, &mut parent, written["spec"]["replicas"].int());
+                Ok(form::to_storage(&e.descriptor, parent))
+            }
+            Kind::Other => {
+                let schema = schema::builtin();
+                if let Some(ty) = schema.kind(&of.kind) {
+                    codec::canonicalise(&schema, ty, &mut written).map_err(|why| why.text)?;
+                }
+                Ok(written)
+            }
+        }
     }
 }

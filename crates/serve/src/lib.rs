@@ -1,6 +1,7 @@
 //! The request path. Start reading at [`handle`].
 
 mod action;
+mod admit;
 pub mod aggregate;
 mod answer;
 pub mod audit;
@@ -36,6 +37,7 @@ pub mod token;
 pub mod version;
 mod warnings;
 mod watch;
+pub mod webhooks;
 mod websocket;
 mod write;
 

@@ -6,6 +6,7 @@
 mod measure;
 mod page;
 mod process;
+mod webhooks;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -152,6 +153,7 @@ pub struct Metrics {
     reading: AtomicI64,
     mutating: AtomicI64,
     streams: Mutex<HashMap<Labels, i64>>,
+    pub webhooks: webhooks::WebhookCounts,
 }
 
 impl Metrics {

@@ -17,6 +17,14 @@ pub struct Endpoint {
     /// The selectable fields of the version that is stored, whose order the store's indexes have.
     indexed: Vec<SelectField>,
     read_often: RwLock<HashMap<Arc<str>, Decoded>>,
+    listed: RwLock<Listed>,
+}
+
+/// A whole resource as trees, and the revisions of its objects.
+#[derive(Default)]
+struct Listed {
+    revisions: Vec<u64>,
+    objects: Arc<[Value]>,
 }
 
 /// An object's state as a tree.
@@ -53,7 +61,7 @@ impl Endpoint {
             prefix => format!("{}/", prefix.trim_end_matches('/')).into(),
         };
         let indexed = descriptor.select_fields.clone();
-        Endpoint { descriptor, prefix, indexed, read_often: RwLock::default() }
+        Endpoint { descriptor, prefix, indexed, read_often: RwLock::default(), listed: RwLock::default() }
     }
 
     /// Where the objects of a namespace are; of all when it is "".
@@ -88,6 +96,25 @@ impl Endpoint {
             kept.insert(object.key.clone(), decoded);
         }
         Ok(value)
+    }
+
+    /// All objects, for those who look at all of them again and again: decoded once. Objects that cannot be read are left
+    /// out.
+    pub fn list_all(&self, snapshot: &store::Snapshot) -> Arc<[Value]> {
+        if snapshot.is_empty() {
+            return Arc::default();
+        }
+        let listed = self.listed.read().unwrap_or_else(PoisonError::into_inner);
+        if snapshot.iter().map(|object| &object.revision).eq(&listed.revisions) {
+            return listed.objects.clone();
+        }
+        drop(listed);
+        let revisions = snapshot.iter().map(|object| object.revision).collect();
+        let objects: Arc<[Value]> =
+            snapshot.iter().filter_map(|object| form::stored_value(&self.descriptor, object).ok()).collect();
+        let mut listed = self.listed.write().unwrap_or_else(PoisonError::into_inner);
+        *listed = Listed { revisions, objects: objects.clone() };
+        objects
     }
 
     pub fn subresource(&self, name: &str) -> Option<&Subresource> {

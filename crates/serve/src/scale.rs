@@ -112,6 +112,12 @@ fn selector_text(selector: &ScaleSelector, parent: &Value) -> String {
     }
 }
 
+/// Sets the number in the parent.
+pub fn set_replicas(does: &SubresourceKind, parent: &mut Value, replicas: i64) {
+    let Some(places) = places(does) else { return };
+    *places.spec_replicas.split('.').fold(parent, |at, key| at.entry(key)) = replicas.into();
+}
+
 /// The parent as the changed Scale wants it, in the storage version.
 pub fn propose(attempt: &Attempt, wanted: &ScaleChange) -> Result<Value> {
     let descriptor = attempt.write.route.descriptor();
@@ -130,11 +136,7 @@ pub fn propose(attempt: &Attempt, wanted: &ScaleChange) -> Result<Value> {
         parent.entry("metadata").set("resourceVersion", version);
     }
     let replicas = scale["spec"]["replicas"].int();
-    let mut at = &mut parent;
-    for key in places.spec_replicas.split('.') {
-        at = at.entry(key);
-    }
-    *at = replicas.into();
+    set_replicas(&part.does, &mut parent, replicas);
     managed::entries_of_parent(&scale, &mut parent, &descriptor.api_version(), &replicas_path);
     Ok(form::to_storage(descriptor, parent))
 }

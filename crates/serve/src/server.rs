@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::registry::{Endpoint, Registry, Resources};
 use crate::token::TokenKeys;
+use crate::webhooks::Webhooks;
 use http::{HeaderValue, Response, request};
 use meta::{Str, Value};
 use resource::Reader;
@@ -33,6 +34,9 @@ pub struct Server {
     pub authenticators: Authenticators,
     pub authorizers: Authorizers,
     pub admission: admission::Chain,
+    /// Connections to admission webhooks.
+    pub mutating_webhooks: Webhooks,
+    pub validating_webhooks: Webhooks,
     /// `None`: nothing is recorded.
     pub audit: Option<Arc<Audit>>,
     /// `None`: no tokens are made.
@@ -134,6 +138,13 @@ impl Reader for StoreReader<'_> {
             false => form::stored_value(&endpoint.descriptor, object),
         };
         snapshot.iter().filter_map(|object| read(object).ok()).collect()
+    }
+
+    fn list_all(&self, group: &str, resource: &str) -> Arc<[Value]> {
+        match self.resources.stored(group, resource) {
+            Some(endpoint) => endpoint.list_all(&self.store.snapshot(&endpoint.prefix)),
+            None => Arc::default(),
+        }
     }
 }
 

@@ -1,18 +1,18 @@
 //! Service account tokens: JSON web tokens signed with the server's own key, made by a subresource and accepted as
 //! credentials. What they claim and whom they make of their bearer is [`resource::TokenRules`]' business.
 
+use crate::admit::Admission;
 use crate::authenticate::{Answer, Bearer, Rejected, Remembered, Token, TokenOutcome, Tokens};
-use crate::judge::Judge;
+use crate::options::{WriteKind, WriteOptions};
 use crate::path::PathInfo;
 use crate::registry::Resources;
 use crate::server::{Server, StoreReader, new_uid};
 use crate::warnings::Warnings;
-use admission::{Attributes, Notes, Operation};
+use admission::Operation;
 use auth::jose::{Algorithm, PrivateKey, PublicKey, Unverified};
 use meta::time::Timestamp;
 use meta::{Gvk, Str, Value, value};
 use resource::{Claims, Context, KEPT_ISSUER, Presented, TokenPolicy, TokenRules};
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -150,31 +150,36 @@ impl Tokens for AccountTokens {
 }
 
 /// What the cluster's policy says to a TokenRequest.
-pub fn admit(
+pub async fn admit(
     server: &Server,
-    ctx: &Context,
+    ctx: &Context<'_>,
     info: &PathInfo,
     kind: &Gvk,
-    options: &Value,
+    options: &WriteOptions,
     request: &mut Value,
+    warnings: &Warnings,
 ) -> meta::Result<()> {
-    let notes = RefCell::<Notes>::default();
     let resources = server.registry.load();
-    let attributes = Attributes {
+    let admission = Admission {
+        server,
+        resources: &resources,
+        user: ctx.user,
         operation: Operation::Create,
         group: &info.group,
         version: &info.version,
         resource: &info.resource,
-        kind,
+        subresource: &info.subresource,
+        namespace: &info.namespace,
         name: &info.name,
+        kind,
         old: None,
-        options,
-        ctx,
-        cluster: &Judge { authorizers: &server.authorizers, resources: &resources },
-        notes: &notes,
+        options: &options.to_value(WriteKind::Create),
+        dry_run: ctx.dry_run,
+        now: ctx.now,
+        warnings,
     };
-    server.admission.admit(&attributes, request)?;
-    server.admission.validate(&attributes, request)
+    admission.mutate(request).await?;
+    admission.validate(request).await
 }
 
 /// Answers a TokenRequest for an account: the request with the token in its status.

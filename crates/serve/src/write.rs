@@ -7,20 +7,19 @@
 
 mod commit;
 
+use crate::admit::Admission;
 use crate::change::{self, Intent};
 use crate::form;
-use crate::judge::Judge;
 use crate::options::WriteOptions;
 use crate::route::Route;
 use crate::server::{Server, StoreReader, new_uid, random_bits};
 use crate::warnings::Warnings;
-use admission::{Attributes, Notes, Operation};
+use admission::Operation;
 use codec::Empties;
 use meta::time::Timestamp;
-use meta::{Reason, Result, Status, Str, Value};
+use meta::{Gvk, Reason, Result, Status, Str, Value};
 use resource::rules::{self, DeletePlan, Rules};
 use resource::{Context, Hooks, SideWrite, Strategy, SubresourceKind, User};
-use std::cell::RefCell;
 use std::sync::Arc;
 
 pub use commit::{side_op, store_failure};
@@ -94,7 +93,6 @@ pub struct Attempt<'a> {
     pub(crate) write: &'a Write,
     pub(crate) old: Option<Stored>,
     pub(crate) now: Timestamp,
-    notes: RefCell<Notes>,
     /// The empty lists and maps that the client sent, for messages that show them.
     empties: Empties,
 }
@@ -113,7 +111,7 @@ pub fn begin<'a>(server: &'a Server, write: &'a Write) -> Result<Attempt<'a>> {
             return Err(write.not_found());
         }
     }
-    Ok(Attempt { server, write, old, now: Timestamp::now(), notes: RefCell::default(), empties: Empties::default() })
+    Ok(Attempt { server, write, old, now: Timestamp::now(), empties: Empties::default() })
 }
 
 impl Write {
@@ -172,28 +170,33 @@ impl<'a> Attempt<'a> {
         self.with_context(|ctx| f(&Rules { descriptor, strategy, hooks, ctx }))
     }
 
-    fn with_attributes<T>(&self, name: &str, f: impl FnOnce(&Attributes<'_>) -> T) -> T {
-        let descriptor = self.write.route.descriptor();
-        let kind = self.write.route.part.as_ref().map_or_else(|| descriptor.gvk(), |part| part.kind.clone());
-        let answer = self.with_context(|ctx| {
-            f(&Attributes {
-                operation: self.operation(),
-                group: &descriptor.group,
-                version: &descriptor.version,
-                resource: &descriptor.plural,
-                kind: &kind,
-                name,
-                old: self.old_value(),
-                options: &self.write.options_object,
-                ctx,
-                cluster: &Judge { authorizers: &self.server.authorizers, resources: &self.write.route.resources },
-                notes: &self.notes,
-            })
-        });
-        let Notes { warnings, annotations } = std::mem::take(&mut *self.notes.borrow_mut());
-        self.write.warnings.extend(warnings);
-        annotations.into_iter().for_each(|(key, text)| self.write.warnings.trail.annotate(&key, || text));
-        answer
+    /// The kind of the object: the resource's, or that of the part that is written.
+    fn kind(&self) -> Gvk {
+        let route = &self.write.route;
+        route.part.as_ref().map_or_else(|| route.descriptor().gvk(), |part| part.kind.clone())
+    }
+
+    fn admission<'s>(&'s self, kind: &'s Gvk, name: &'s str) -> Admission<'s> {
+        let write = self.write;
+        let descriptor = write.route.descriptor();
+        Admission {
+            server: self.server,
+            resources: &write.route.resources,
+            user: &write.user,
+            operation: self.operation(),
+            group: &descriptor.group,
+            version: &descriptor.version,
+            resource: &descriptor.plural,
+            subresource: write.route.part.as_ref().map_or("", |part| part.name.as_str()),
+            namespace: write.namespace(),
+            name,
+            kind,
+            old: self.old_value(),
+            options: &write.options_object,
+            dry_run: write.options.dry_run,
+            now: self.now,
+            warnings: &write.warnings,
+        }
     }
 
     /// The object as the client wants it, with its fields' managers; nothing for a delete.
@@ -205,6 +208,14 @@ impl<'a> Attempt<'a> {
             wanted.object
         });
         Ok(Proposed { attempt: self, new })
+    }
+
+    /// What admission makes of managedFields counts only where it can be read.
+    fn keep_readable_managers(&self, object: &mut Value, before: Value) {
+        let Err(why) = patch::managed::validate_entries(object) else { return };
+        object.entry("metadata").set("managedFields", before);
+        let text = ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests";
+        self.warn(format!("{text}: {why}"));
     }
 
     /// 409 when the body speaks of another object of the same name.
@@ -233,7 +244,7 @@ pub struct Proposed<'a> {
 
 impl<'a> Proposed<'a> {
     /// What the cluster's policy adds.
-    pub fn mutate(self) -> Result<Mutated<'a>> {
+    pub async fn mutate(self) -> Result<Mutated<'a>> {
         let Proposed { attempt, mut new } = self;
         let name = match &new {
             Some(object) if attempt.write.name.is_empty() => Str::from(object["metadata"]["name"].str()),
@@ -241,7 +252,11 @@ impl<'a> Proposed<'a> {
         };
         let mut nothing = Value::Null;
         let object = new.as_mut().unwrap_or(&mut nothing);
-        attempt.with_attributes(&name, |attributes| attempt.server.admission.admit(attributes, object))?;
+        let managers = object["metadata"]["managedFields"].clone();
+        if attempt.admission(&attempt.kind(), &name).mutate(object).await? {
+            attempt.drop_duplicate_owners(object, " after mutating admission happens");
+            attempt.keep_readable_managers(object, managers);
+        }
         Ok(Mutated { attempt, new })
     }
 }
@@ -420,25 +435,21 @@ pub struct Validated<'a> {
 
 impl<'a> Validated<'a> {
     /// What the cluster's policy refuses; and what is written together with the object.
-    pub fn admit(self) -> Result<Admitted<'a>> {
+    pub async fn admit(self) -> Result<Admitted<'a>> {
         let Validated { attempt, mut plan } = self;
-        let chain = &attempt.server.admission;
-        let (_, hooks) = attempt.write.strategy();
-        let mut side_writes;
+        let kind = attempt.kind();
+        let mut side_writes = Vec::new();
         match &mut plan {
             Plan::Create(object) | Plan::Update(object) => {
                 let name = Str::from(object["metadata"]["name"].str());
-                attempt.with_attributes(&name, |attributes| chain.validate(attributes, object))?;
+                let admission = attempt.admission(&kind, &name);
+                admission.validate(object).await?;
+                let (_, hooks) = attempt.write.strategy();
                 let old = attempt.old_value();
                 side_writes = attempt.with_context(|ctx| hooks.plan_side_writes(ctx, Some(object), old))?;
-                side_writes
-                    .extend(attempt.with_attributes(&name, |attributes| chain.plan_side_writes(attributes, object))?);
+                side_writes.extend(admission.plan_side_writes(object)?);
             }
-            Plan::Delete(_) => {
-                let name = attempt.write.name.clone();
-                attempt.with_attributes(&name, |attributes| chain.validate(attributes, &Value::Null))?;
-                side_writes = Vec::new();
-            }
+            Plan::Delete(_) => attempt.admission(&kind, &attempt.write.name).validate(&Value::Null).await?,
         }
         Ok(Admitted { attempt, plan, side_writes })
     }

@@ -32,7 +32,7 @@ pub type Given<'a> = Vec<(&'static str, Cel<'a>)>;
 /// authorizers.
 pub fn judge<'a>(policy: &'a Compiled, given: Given<'a>, ignore_failure: bool) -> Found {
     let mut found = Found::default();
-    match conditions_hold(policy, &given, ignore_failure) {
+    match conditions_hold(&policy.conditions, &[], &given, ignore_failure) {
         Ok(true) => {}
         Ok(false) => return found,
         Err(why) => {
@@ -72,10 +72,18 @@ pub fn judge<'a>(policy: &'a Compiled, given: Given<'a>, ignore_failure: bool) -
 }
 
 /// Whether all conditions hold. One that does not settles it, even when others fail.
-fn conditions_hold<'a>(policy: &'a Compiled, given: &Given<'a>, ignore_failure: bool) -> Result<bool, String> {
-    let mut run = Run::over(&[], given.clone(), CONDITIONS_COST_MAX);
+///
+/// # Errors
+/// Why they cannot be evaluated, unless that is to be ignored: then they do not hold.
+pub fn conditions_hold<'a>(
+    conditions: &'a [Expression],
+    variables: &'a [Variable],
+    given: &Given<'a>,
+    ignore_failure: bool,
+) -> Result<bool, String> {
+    let mut run = Run::over(variables, given.clone(), CONDITIONS_COST_MAX);
     let mut errors: Vec<String> = Vec::new();
-    for condition in &policy.conditions {
+    for condition in conditions {
         match run.evaluate(condition) {
             Ok(value) if value.as_bool() == Some(false) => return Ok(false),
             Ok(_) => {}

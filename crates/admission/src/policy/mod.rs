@@ -1,9 +1,8 @@
 //! Admission policies: rules in CEL that a cluster's objects say, and the requests that they are for.
 
-mod evaluate;
-mod matching;
-mod program;
-mod request;
+pub(crate) mod evaluate;
+pub(crate) mod program;
+pub(crate) mod request;
 pub mod validating;
 
 /// What all expressions of a policy may cost for one binding, and its match conditions besides.

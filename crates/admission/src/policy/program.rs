@@ -24,6 +24,19 @@ pub struct Validation {
     pub source: Value,
 }
 
+fn compile(env: &PolicyEnv, with: Variables, text: &Value, returned: &[Type]) -> Expression {
+    Expression { text: text.str().trim().into(), program: env.compile(text.str(), with, returned) }
+}
+
+fn compile_with(env: &PolicyEnv, with: Variables, conditions: &Value) -> Vec<Expression> {
+    conditions.items().iter().map(|condition| compile(env, with, &condition["expression"], &[Type::Bool])).collect()
+}
+
+/// The `matchConditions` of a webhook.
+pub fn compile_conditions(conditions: &Value) -> Vec<Expression> {
+    compile_with(&PolicyEnv::new(), Variables { authorizer: true, ..Variables::default() }, conditions)
+}
+
 /// A ValidatingAdmissionPolicy.
 pub struct Compiled {
     pub variables: Vec<Variable>,
@@ -36,14 +49,7 @@ pub struct Compiled {
 impl Compiled {
     pub fn new(spec: &Value) -> Compiled {
         let all = Variables { params: !spec["paramKind"].is_null(), authorizer: true, patches: false };
-        let expression = |env: &PolicyEnv, text: &Value, returned: &[Type]| Expression {
-            text: text.str().trim().into(),
-            program: env.compile(text.str(), all, returned),
-        };
-        let conditions = spec["matchConditions"].items();
-        let plain = PolicyEnv::new();
-        let conditions =
-            conditions.iter().map(|condition| expression(&plain, &condition["expression"], &[Type::Bool])).collect();
+        let expression = |env: &PolicyEnv, text: &Value, returned: &[Type]| compile(env, all, text, returned);
         let written = spec["variables"].items();
         let mut env = if written.is_empty() { PolicyEnv::new() } else { PolicyEnv::composed() };
         let mut variables = Vec::new();
@@ -73,34 +79,54 @@ impl Compiled {
             validations: spec["validations"].items().iter().map(validation).collect(),
             annotations: spec["auditAnnotations"].items().iter().map(annotation).collect(),
             variables,
-            conditions,
+            conditions: compile_with(&PolicyEnv::new(), all, &spec["matchConditions"]),
         }
     }
 }
 
-/// The policies that were compiled, by uid, each with its generation.
+/// A policy with its bindings.
+pub struct Bound {
+    pub policy: Value,
+    pub compiled: Arc<Compiled>,
+    pub bindings: Vec<Value>,
+}
+
+/// Policies and their bindings as they were last seen.
 #[derive(Default)]
-pub struct Kept(Mutex<HashMap<Str, (i64, Arc<Compiled>)>>);
+pub struct Kept(Mutex<Option<Known>>);
+
+struct Known {
+    policies: Arc<[Value]>,
+    bindings: Arc<[Value]>,
+    bound: Arc<[Bound]>,
+}
 
 impl Kept {
-    pub fn get(&self, policy: &Value) -> Arc<Compiled> {
-        let (uid, generation) = (policy["metadata"]["uid"].str(), policy["metadata"]["generation"].int());
+    /// The policies that have bindings. What has not changed is not compiled again.
+    pub fn bound(&self, policies: &Arc<[Value]>, bindings: &Arc<[Value]>) -> Arc<[Bound]> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, compiled)) = kept.get(uid)
-            && *known == generation
+        if let Some(known) = kept.as_ref()
+            && Arc::ptr_eq(&known.policies, policies)
+            && Arc::ptr_eq(&known.bindings, bindings)
         {
-            return compiled.clone();
+            return known.bound.clone();
         }
-        let compiled = Arc::new(Compiled::new(&policy["spec"]));
-        kept.insert(uid.into(), (generation, compiled.clone()));
-        compiled
-    }
-
-    /// Forgets the policies that are no more.
-    pub fn retain(&self, policies: &[Value]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() > policies.len() {
-            kept.retain(|uid, _| policies.iter().any(|policy| policy["metadata"]["uid"].str() == uid.as_str()));
-        }
+        let identity = |policy: &Value| {
+            let metadata = &policy["metadata"];
+            (Str::from(metadata["uid"].str()), metadata["generation"].int())
+        };
+        let before = kept.as_ref().map(|known| known.bound.clone()).unwrap_or_default();
+        let before: HashMap<_, _> =
+            before.iter().map(|bound| (identity(&bound.policy), bound.compiled.clone())).collect();
+        let bound = policies.iter().filter_map(|policy| {
+            let own = bindings.iter().filter(|binding| binding["spec"]["policyName"] == policy["metadata"]["name"]);
+            let own: Vec<Value> = own.cloned().collect();
+            let known = before.get(&identity(policy)).filter(|_| !policy["metadata"]["uid"].str().is_empty()).cloned();
+            let compiled = known.unwrap_or_else(|| Arc::new(Compiled::new(&policy["spec"])));
+            (!own.is_empty()).then(|| Bound { policy: policy.clone(), compiled, bindings: own })
+        });
+        let bound: Arc<[Bound]> = bound.collect();
+        *kept = Some(Known { policies: policies.clone(), bindings: bindings.clone(), bound: bound.clone() });
+        bound
     }
 }

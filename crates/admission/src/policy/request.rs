@@ -1,22 +1,20 @@
 //! The request as expressions see it: an AdmissionRequest, and who may do what.
 
-use super::matching::operation_name;
-use crate::{Attributes, Question};
+use crate::{Attributes, Form, Question};
 use cel::{Authorizer, Decision};
-use meta::{Str, Value, value};
+use meta::{Gvk, Str, Value, value};
 use resource::User;
 
 /// The variable `request`; empty fields are left out, as upstream's conversion leaves them out.
-pub fn request(attributes: &Attributes) -> Value {
-    let kind = value!({
-        "group": (&attributes.kind.group), "version": (&attributes.kind.version), "kind": (&attributes.kind.kind)
-    });
-    let resource = value!({
-        "group": (attributes.group), "version": (attributes.version), "resource": (attributes.resource)
-    });
+pub fn request(attributes: &Attributes, form: &Form) -> Value {
+    let kind = |kind: &Gvk| value!({"group": (&kind.group), "version": (&kind.version), "kind": (&kind.kind)});
+    let resource =
+        |form: &Form| value!({"group": (&form.group), "version": (&form.version), "resource": (&form.resource)});
+    let sent = attributes.form();
     let mut request = value!({
-        "kind": (&kind), "requestKind": (&kind), "resource": (&resource), "requestResource": (&resource),
-        "operation": (operation_name(attributes.operation)),
+        "kind": (kind(&form.kind)), "requestKind": (kind(&sent.kind)),
+        "resource": (resource(form)), "requestResource": (resource(&sent)),
+        "operation": (attributes.operation.name()),
         "userInfo": (user_info(attributes.ctx.user)),
         "dryRun": (attributes.ctx.dry_run)
     });
@@ -36,7 +34,7 @@ pub fn request(attributes: &Attributes) -> Value {
     request
 }
 
-fn user_info(user: &User) -> Value {
+pub fn user_info(user: &User) -> Value {
     let texts = |list: &[Str]| Value::Array(list.iter().map(Value::from).collect());
     let mut info = Value::object();
     if !user.name.is_empty() {

@@ -1,13 +1,11 @@
 //! ValidatingAdmissionPolicy: requests that a policy's expressions are not true of are refused, warned of, or noted
 //! (k8s.io/apiserver/pkg/admission/plugin/policy/validating).
-//!
-//! Absent: objects are judged in their stored version, also where a rule names another.
 
 use super::evaluate::{Found, Given, judge, object as or_null};
-use super::matching::Candidate;
-use super::program::Kept;
+use super::program::{Bound, Kept};
 use super::request::{Asked, request, resource_question};
-use crate::{Attributes, Plugin};
+use crate::matching::Candidate;
+use crate::{Attributes, Form, Plugin};
 use cel::Value as Cel;
 use meta::selector::LabelSelector;
 use meta::status::Cause;
@@ -22,10 +20,13 @@ pub struct ValidatingAdmissionPolicy {
     kept: Kept,
 }
 
-/// A request as the policies see it.
+/// A request as a policy sees it.
 struct Subject<'a> {
-    candidate: Candidate<'a>,
+    candidate: &'a Candidate<'a>,
     request: Value,
+    /// The objects where they have another form than the candidate's.
+    new: Option<Value>,
+    old: Option<Value>,
     asked: Asked<'a>,
 }
 
@@ -43,11 +44,12 @@ impl Plugin for ValidatingAdmissionPolicy {
 
     fn validate(&self, attributes: &Attributes, object: &Value) -> Result<()> {
         let reader = attributes.ctx.reader;
-        let policies = reader.list(GROUP, "validatingadmissionpolicies", "");
-        self.kept.retain(&policies);
+        let policies = reader.list_all(GROUP, "validatingadmissionpolicies");
         if policies.is_empty() {
             return Ok(());
         }
+        let bindings = reader.list_all(GROUP, "validatingadmissionpolicybindings");
+        let bound = self.kept.bound(&policies, &bindings);
         let namespace = match attributes.namespace() {
             "" => None,
             name => reader.get("", "namespaces", "", name),
@@ -56,12 +58,10 @@ impl Plugin for ValidatingAdmissionPolicy {
         if candidate.is_exempt() {
             return Ok(());
         }
-        let bindings = reader.list(GROUP, "validatingadmissionpolicybindings", "");
-        let subject = Subject { candidate, request: request(attributes), asked: Asked(attributes) };
         let mut first: Option<Denial> = None;
-        for policy in &policies {
-            let bound = bindings.iter().filter(|binding| binding["spec"]["policyName"] == policy["metadata"]["name"]);
-            let denial = self.apply(&subject, policy, bound);
+        for policy in bound.iter() {
+            let Some(form) = candidate.matches(&policy.policy["spec"]["matchConstraints"]) else { continue };
+            let denial = apply(&Subject::new(&candidate, &form), policy);
             first = first.or(denial);
         }
         first.map_or(Ok(()), |denial| Err(refusal(attributes, &denial)))
@@ -81,58 +81,48 @@ fn refusal(attributes: &Attributes, denial: &Denial) -> Status {
     status
 }
 
-impl ValidatingAdmissionPolicy {
-    /// Applies a policy through its bindings; the first reason to refuse the request.
-    fn apply<'b>(
-        &self,
-        subject: &Subject,
-        policy: &Value,
-        bindings: impl Iterator<Item = &'b Value>,
-    ) -> Option<Denial> {
-        let spec = &policy["spec"];
-        if !subject.candidate.matches(&spec["matchConstraints"]) {
-            return None;
+/// Applies a policy through its bindings; the first reason to refuse the request.
+fn apply(subject: &Subject, bound: &Bound) -> Option<Denial> {
+    let (policy, compiled) = (&bound.policy, &*bound.compiled);
+    let spec = &policy["spec"];
+    let (name, ignore) = (policy["metadata"]["name"].str(), spec["failurePolicy"].str() == "Ignore");
+    let mut first: Option<Denial> = None;
+    let mut deny = |reason: String, message: String| {
+        first.get_or_insert(Denial { reason, message });
+    };
+    let mut annotations: Vec<(String, Vec<String>)> = Vec::new();
+    for binding in &bound.bindings {
+        if subject.candidate.matches(&binding["spec"]["matchResources"]).is_none() {
+            continue;
         }
-        let (name, ignore) = (policy["metadata"]["name"].str(), spec["failurePolicy"].str() == "Ignore");
-        let compiled = self.kept.get(policy);
-        let mut first: Option<Denial> = None;
-        let mut deny = |reason: String, message: String| {
-            first.get_or_insert(Denial { reason, message });
-        };
-        let mut annotations: Vec<(String, Vec<String>)> = Vec::new();
-        for binding in bindings {
-            if !subject.candidate.matches(&binding["spec"]["matchResources"]) {
+        let by = format!("ValidatingAdmissionPolicy '{name}' with binding '{}'", binding["metadata"]["name"].str());
+        let params = match params(subject.candidate.attributes, spec, &binding["spec"]["paramRef"]) {
+            Ok(params) => params,
+            Err(_) if ignore => continue,
+            Err(Unbound::Policy(why)) => {
+                let by = format!("ValidatingAdmissionPolicy '{name}'");
+                deny(String::new(), format!("{by} denied request: failed to configure policy: {why}"));
+                return first;
+            }
+            Err(Unbound::Binding(why)) => {
+                deny(String::new(), format!("{by} denied request: failed to configure binding: {why}"));
                 continue;
             }
-            let by = format!("ValidatingAdmissionPolicy '{name}' with binding '{}'", binding["metadata"]["name"].str());
-            let params = match params(subject.candidate.attributes, spec, &binding["spec"]["paramRef"]) {
-                Ok(params) => params,
-                Err(_) if ignore => continue,
-                Err(Unbound::Policy(why)) => {
-                    let by = format!("ValidatingAdmissionPolicy '{name}'");
-                    deny(String::new(), format!("{by} denied request: failed to configure policy: {why}"));
-                    return first;
-                }
-                Err(Unbound::Binding(why)) => {
-                    deny(String::new(), format!("{by} denied request: failed to configure binding: {why}"));
-                    continue;
-                }
-            };
-            for param in &params {
-                let found = judge(&compiled, subject.given(spec, param.as_ref()), ignore);
-                for (key, value) in &found.annotations {
-                    note(&mut annotations, key, value);
-                }
-                for (reason, message) in act(subject, binding, &by, found, ignore, compiled.validations.len()) {
-                    deny(reason, format!("{by} denied request: {message}"));
-                }
+        };
+        for param in &params {
+            let found = judge(compiled, subject.given(spec, param.as_ref()), ignore);
+            for (key, value) in &found.annotations {
+                note(&mut annotations, key, value);
+            }
+            for (reason, message) in act(subject, binding, &by, found, ignore, compiled.validations.len()) {
+                deny(reason, format!("{by} denied request: {message}"));
             }
         }
-        for (key, values) in annotations {
-            subject.candidate.attributes.annotate(&format!("{name}/{key}"), values.join(", "));
-        }
-        first
     }
+    for (key, values) in annotations {
+        subject.candidate.attributes.annotate(&format!("{name}/{key}"), values.join(", "));
+    }
+    first
 }
 
 /// Does what a binding says about what was found; what the request is refused for. Failures of annotations, which come
@@ -192,13 +182,25 @@ fn note(annotations: &mut Vec<(String, Vec<String>)>, key: &str, value: &str) {
     }
 }
 
-impl Subject<'_> {
+impl<'s> Subject<'s> {
+    fn new(candidate: &'s Candidate<'s>, form: &Form) -> Subject<'s> {
+        let attributes = candidate.attributes;
+        let converted = |object: &Value| attributes.cluster.converted(form, object);
+        Subject {
+            candidate,
+            request: request(attributes, form),
+            new: converted(candidate.object),
+            old: attributes.old.and_then(converted),
+            asked: Asked(attributes),
+        }
+    }
+
     fn given<'a>(&'a self, spec: &Value, param: Option<&'a Value>) -> Given<'a> {
-        let candidate = &self.candidate;
-        let object = Some(candidate.object).filter(|object| !object.is_null());
+        let candidate = self.candidate;
+        let object = Some(self.new.as_ref().unwrap_or(candidate.object)).filter(|object| !object.is_null());
         let mut given = vec![
             ("object", or_null(object)),
-            ("oldObject", or_null(candidate.attributes.old)),
+            ("oldObject", or_null(self.old.as_ref().or(candidate.attributes.old))),
             ("request", Cel::data(&self.request)),
             ("namespaceObject", or_null(candidate.namespace)),
             ("authorizer", Cel::authorizer(&self.asked)),

@@ -155,6 +155,31 @@ impl Connect for PodStream {
         Stream::Upgrade
     }
 
+    fn options(&self, target: &Target) -> Value {
+        let all = |name: &str| {
+            let values = target.query.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+            values.map(|value| value.parse::<i64>().map_or_else(|_| Value::from(value), Value::Int)).collect::<Vec<_>>()
+        };
+        let mut options = Value::object();
+        if matches!(self.kind, StreamKind::PortForward) {
+            options.set("ports", all("ports"));
+            return options;
+        }
+        for name in ["stdin", "stdout", "stderr", "tty"] {
+            if is_true(target.parameter(name)) {
+                options.set(name, true);
+            }
+        }
+        if let Some(container) = target.parameter("container").filter(|name| !name.is_empty()) {
+            options.set("container", container);
+        }
+        if matches!(self.kind, StreamKind::Exec) {
+            let words = target.query.iter().filter(|(key, _)| key == "command").map(|(_, word)| Value::from(word));
+            options.set("command", words.collect::<Vec<Value>>());
+        }
+        options
+    }
+
     fn locate(&self, ctx: &Context, target: &Target) -> Result<Option<Location>> {
         let pod = find(ctx, target.name)?;
         let (namespace, name) = (ctx.namespace, target.name);

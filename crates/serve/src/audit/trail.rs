@@ -125,6 +125,15 @@ impl Trail {
         }
     }
 
+    /// The same, of an event that tells what was requested.
+    pub fn annotate_request(&self, key: &str, text: impl FnOnce() -> String) {
+        self.with(|open| {
+            if open.event.level >= audit::Level::Request {
+                open.event.annotations.push((key.into(), text()));
+            }
+        });
+    }
+
     /// The body that was sent: a patch or options, as JSON. An object is told by [`Trail::request_object`].
     pub fn request_body(&self, schema: &Schema, headers: &HeaderMap, body: &Bytes) {
         self.with(|open| {

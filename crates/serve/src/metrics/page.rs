@@ -8,19 +8,19 @@ use super::{Histogram, Labels, process};
 use crate::server::{Server, is_stored_form};
 
 /// Writes families one after the other. Writing to a string cannot fail.
-struct Page(String);
+pub(super) struct Page(String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub(super) fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+    pub(super) fn sample(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
         let braces = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
         let _ = writeln!(self.0, "{name}{braces} {value}");
     }
 
-    fn histogram(&mut self, name: &str, labels: &str, histogram: &Histogram) {
+    pub(super) fn histogram(&mut self, name: &str, labels: &str, histogram: &Histogram) {
         let bucket = format!("{name}_bucket");
         let mut total = 0u64;
         let bounds = histogram.bounds.iter().map(f64::to_string).chain(["+Inf".to_owned()]);
@@ -37,6 +37,7 @@ pub fn render(server: &Server) -> String {
     let mut page = Page(String::new());
     requests(&mut page, server);
     storage(&mut page, server);
+    server.metrics.webhooks.render(&mut page);
     for (name, help, samples) in server.audit.iter().flat_map(|audit| audit.counts.families()) {
         page.family(name, "counter", help);
         samples.into_iter().for_each(|(labels, count)| page.sample(name, &labels, count));

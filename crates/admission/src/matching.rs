@@ -1,6 +1,7 @@
-//! Which requests a policy or a binding is for (k8s.io/apiserver/pkg/admission/plugin/policy/matching).
+//! Which requests a policy, a binding or a webhook is for (k8s.io/apiserver/pkg/admission/plugin/policy/matching,
+//! .../plugin/webhook/generic), and in which form it wants to see them.
 
-use crate::{Attributes, Operation};
+use crate::{Attributes, Form};
 use meta::Value;
 use meta::selector::LabelSelector;
 
@@ -32,23 +33,44 @@ impl Candidate<'_> {
         EXEMPT.contains(&(self.attributes.group, self.attributes.resource))
     }
 
-    /// Whether a MatchResources (`matchConstraints`, `matchResources`) selects the request. A binding's may be absent, or
-    /// without rules: then every request is meant.
-    pub fn matches(&self, constraints: &Value) -> bool {
+    /// The form in which a MatchResources (`matchConstraints`, `matchResources`) selects the request. A binding's may be
+    /// absent, or without rules: then every request is meant.
+    pub fn matches(&self, constraints: &Value) -> Option<Form> {
         if constraints.is_null() {
-            return true;
+            return Some(self.attributes.form());
         }
         if !self.namespace_selected(&constraints["namespaceSelector"])
             || !self.object_selected(&constraints["objectSelector"])
         {
-            return false;
+            return None;
         }
         let equivalent = constraints["matchPolicy"].str() != "Exact";
-        let any = |rules: &Value| rules.items().iter().any(|rule| self.rule_matches(rule, equivalent));
-        if any(&constraints["excludeResourceRules"]) {
-            return false;
+        if self.rules_match(&constraints["excludeResourceRules"], equivalent).is_some() {
+            return None;
         }
-        constraints["resourceRules"].is_empty() || any(&constraints["resourceRules"])
+        let rules = &constraints["resourceRules"];
+        if rules.is_empty() { Some(self.attributes.form()) } else { self.rules_match(rules, equivalent) }
+    }
+
+    /// The form in which a webhook is called for the request; `None` when it is not.
+    pub fn matches_webhook(&self, webhook: &Value) -> Option<Form> {
+        let is_meant =
+            self.namespace_selected(&webhook["namespaceSelector"]) && self.object_selected(&webhook["objectSelector"]);
+        is_meant.then(|| self.rules_match(&webhook["rules"], webhook["matchPolicy"].str() != "Exact")).flatten()
+    }
+
+    /// As it was sent, when a rule names that; else the first form that an earlier rule names.
+    fn rules_match(&self, rules: &Value, equivalent: bool) -> Option<Form> {
+        let sent = self.attributes.form();
+        let rules = rules.items();
+        if rules.iter().any(|rule| self.rule_matches(rule, &sent)) {
+            return Some(sent);
+        }
+        if !equivalent || rules.is_empty() {
+            return None;
+        }
+        let forms = self.attributes.cluster.equivalents(&sent, self.attributes.subresource());
+        rules.iter().find_map(|rule| forms.iter().find(|form| self.rule_matches(rule, form))).cloned()
     }
 
     fn is_namespace(&self) -> bool {
@@ -74,36 +96,24 @@ impl Candidate<'_> {
         selects(self.object) || self.attributes.old.is_some_and(selects)
     }
 
-    fn rule_matches(&self, rule: &Value, equivalent: bool) -> bool {
+    fn rule_matches(&self, rule: &Value, form: &Form) -> bool {
         let attributes = self.attributes;
         let has = |field: &str, wanted: &str| has(&rule[field], wanted);
         let scope = if attributes.namespace().is_empty() || self.is_namespace() { "Cluster" } else { "Namespaced" };
         let names = rule["resourceNames"].items();
-        has("operations", operation_name(attributes.operation))
-            && has("apiGroups", attributes.group)
-            && (has("apiVersions", attributes.version) || (equivalent && self.is_served_as(&rule["apiVersions"])))
+        has("operations", attributes.operation.name())
+            && has("apiGroups", &form.group)
+            && has("apiVersions", &form.version)
             && matches!(rule["scope"].str(), "" | "*") | (rule["scope"].str() == scope)
-            && rule["resources"].items().iter().any(|resource| self.resource_matches(resource.str()))
+            && rule["resources"].items().iter().any(|resource| self.resource_matches(resource.str(), &form.resource))
             && (names.is_empty() || names.iter().any(|name| name.str() == attributes.name))
     }
 
-    /// Whether the kind is served in one of the versions too.
-    fn is_served_as(&self, versions: &Value) -> bool {
-        let kind = self.attributes.kind;
-        let serves = |version: &Value| {
-            let served = self.attributes.cluster.resources_of(self.attributes.group, version.str(), &kind.kind);
-            served.iter().any(|served| served.plural == self.attributes.resource)
-        };
-        versions.items().iter().any(serves)
-    }
-
-    fn resource_matches(&self, rule: &str) -> bool {
+    fn resource_matches(&self, rule: &str, own: &str) -> bool {
         let (resource, subresource) = rule.split_once('/').unwrap_or((rule, ""));
         let everything = rule == "*" && self.attributes.subresource().is_empty();
         let same = |rule: &str, own: &str| rule == "*" || rule == own;
-        everything
-            || (same(resource, self.attributes.resource)
-                && (subresource == self.attributes.subresource() || subresource == "*"))
+        everything || (same(resource, own) && (subresource == self.attributes.subresource() || subresource == "*"))
     }
 }
 
@@ -117,13 +127,4 @@ fn parsed(selector: &Value) -> Option<LabelSelector> {
         return None;
     }
     LabelSelector::from_value(selector).or_else(|_| LabelSelector::from_value(&Value::Null)).ok()
-}
-
-pub fn operation_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Create => "CREATE",
-        Operation::Update => "UPDATE",
-        Operation::Delete => "DELETE",
-        Operation::Connect => "CONNECT",
-    }
 }

@@ -1,0 +1,155 @@
+//! The cluster's policy on one request: the chain of admission plugins, and the other servers that some of them have asked.
+//! Whatever a request does comes through here.
+
+use crate::judge::Judge;
+use crate::registry::Resources;
+use crate::server::{Server, StoreReader, new_uid};
+use crate::warnings::Warnings;
+use crate::webhooks::Webhooks;
+use admission::webhook::{Call, Hook, Hooks, Judged, Mutating, Turn, Validating};
+use admission::{Asks, Attributes, Notes, Operation, Pause};
+use futures_util::future::join_all;
+use meta::time::Timestamp;
+use meta::{Gvk, Result, Value};
+use resource::{Context, SideWrite, User};
+use std::cell::RefCell;
+use std::time::Instant;
+
+/// A request as admission sees it.
+#[derive(Clone, Copy)]
+pub struct Admission<'a> {
+    pub server: &'a Server,
+    pub resources: &'a Resources,
+    pub user: &'a User,
+    pub operation: Operation,
+    pub group: &'a str,
+    pub version: &'a str,
+    pub resource: &'a str,
+    pub subresource: &'a str,
+    pub namespace: &'a str,
+    /// "" while a generateName waits for its suffix.
+    pub name: &'a str,
+    /// Of the object: the resource's, or the subresource's own.
+    pub kind: &'a Gvk,
+    /// The stored object; `None` where there is none or it does not matter.
+    pub old: Option<&'a Value>,
+    /// CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; null on connect.
+    pub options: &'a Value,
+    pub dry_run: bool,
+    pub now: Timestamp,
+    pub warnings: &'a Warnings,
+}
+
+impl Admission<'_> {
+    /// The mutating phase. The object is null on delete. Whether a policy or another server changed something.
+    pub async fn mutate(&self, object: &mut Value) -> Result<bool> {
+        let (chain, mut notes) = (&self.server.admission, Notes::default());
+        loop {
+            let mut at = 0;
+            while let Some(Pause { asks, next }) = self.see(&mut notes, |sees| chain.admit_from(at, sees, object))? {
+                if let Asks::MutatingWebhooks(hooks) = asks {
+                    Box::pin(self.ask_in_turn(&mut notes, hooks, object)).await?;
+                }
+                at = next;
+            }
+            if !notes.rounds.begin_second() {
+                return Ok(notes.rounds.is_second());
+            }
+        }
+    }
+
+    /// The validating phase.
+    pub async fn validate(&self, object: &Value) -> Result<()> {
+        let (chain, mut notes) = (&self.server.admission, Notes::default());
+        let mut at = 0;
+        while let Some(Pause { asks, next }) = self.see(&mut notes, |sees| chain.validate_from(at, sees, object))? {
+            if let Asks::ValidatingWebhooks(hooks) = asks {
+                Box::pin(self.ask_at_once(&mut notes, &hooks, object)).await?;
+            }
+            at = next;
+        }
+        Ok(())
+    }
+
+    /// What must be committed together with the object.
+    pub fn plan_side_writes(&self, object: &Value) -> Result<Vec<SideWrite>> {
+        self.see(&mut Notes::default(), |sees| self.server.admission.plan_side_writes(sees, object))
+    }
+
+    async fn ask_in_turn(&self, notes: &mut Notes, hooks: Hooks, object: &mut Value) -> Result<()> {
+        let mut hooks = self.see(notes, |sees| Mutating::begin(hooks, sees, object));
+        while let Some(turn) = self.see(notes, |sees| hooks.turn(sees, object, new_uid()))? {
+            match turn {
+                Turn::Ask(call) => {
+                    let began = Instant::now();
+                    let arrived = self.call(&self.server.mutating_webhooks, &call).await;
+                    let judged = self.see(notes, |sees| hooks.take(sees, &call, arrived, object));
+                    self.settle(&call.hook, "admit", began, judged)?;
+                }
+                Turn::Failed(judged, hook) => self.settle(&hook, "admit", Instant::now(), judged)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask_at_once(&self, notes: &mut Notes, hooks: &Hooks, object: &Value) -> Result<()> {
+        let asked = self.see(notes, |sees| Validating::begin(hooks, sees, object, new_uid))?;
+        let began = Instant::now();
+        let arrived = join_all(asked.calls().map(|call| async move {
+            match call {
+                Some(call) => Some(self.call(&self.server.validating_webhooks, call).await),
+                None => None,
+            }
+        }));
+        let arrived = arrived.await;
+        let judged = self.see(notes, |sees| asked.take(sees, arrived));
+        let settled = judged.into_iter().map(|(hook, judged)| self.settle(&hook, "validating", began, judged));
+        // All of them count, and the first refusal is the answer.
+        settled.fold(Ok(()), |first, one| first.and(one))
+    }
+
+    async fn call(&self, webhooks: &Webhooks, call: &Call) -> std::result::Result<Value, (String, u16)> {
+        let reader = StoreReader { resources: self.resources, store: &self.server.store };
+        webhooks.call(&reader, call).await
+    }
+
+    fn settle(&self, hook: &Hook, phase: &'static str, began: Instant, judged: Judged) -> Result<()> {
+        if judged.failed_open {
+            tracing::warn!(webhook = %hook.name, "the webhook could not be asked, which its policy ignores");
+        }
+        self.server.metrics.webhooks.observe(&hook.name, phase, self.operation, began.elapsed(), &judged);
+        judged.result
+    }
+
+    /// Calls `f` with what plugins may know. What they say besides goes to the client and the audit log.
+    fn see<T>(&self, notes: &mut Notes, f: impl FnOnce(&Attributes<'_>) -> T) -> T {
+        let reader = StoreReader { resources: self.resources, store: &self.server.store };
+        let cell = RefCell::new(std::mem::take(notes));
+        let answer = f(&Attributes {
+            operation: self.operation,
+            group: self.group,
+            version: self.version,
+            resource: self.resource,
+            kind: self.kind,
+            name: self.name,
+            old: self.old,
+            options: self.options,
+            ctx: &Context {
+                user: self.user,
+                now: self.now,
+                dry_run: self.dry_run,
+                namespace: self.namespace,
+                subresource: self.subresource,
+                reader: &reader,
+            },
+            cluster: &Judge { authorizers: &self.server.authorizers, resources: self.resources },
+            notes: &cell,
+        });
+        *notes = cell.into_inner();
+        self.warnings.extend(notes.warnings.drain(..));
+        let trail = &self.warnings.trail;
+        notes.annotations.drain(..).for_each(|(key, text)| trail.annotate(&key, || text));
+        notes.detailed_annotations.drain(..).for_each(|(key, text)| trail.annotate_request(&key, || text));
+        answer
+    }
+}
