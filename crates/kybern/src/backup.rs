@@ -123,9 +123,7 @@ fn write_keys(dir: &DataDir, attachments: &[Attachment]) -> Result<(), String> {
             name.strip_prefix(PKI).filter(|name| is_kept(name)).ok_or(format!("the backup has a file {name:?}"))?;
         let text = std::str::from_utf8(bytes).map_err(|_| format!("{name} is not PEM"))?;
         let secrecy = if name.ends_with(".key") { Secrecy::Secret } else { Secrecy::Public };
-        let written = data_dir::write(&dir.pki(name), text, secrecy);
-        let synced = written.and_then(|()| fs::File::open(dir.pki(name))?.sync_all());
-        synced.map_err(|why| format!("{name}: {why}"))?;
+        data_dir::write(&dir.pki(name), text, secrecy).map_err(|why| format!("{name}: {why}"))?;
     }
     Ok(())
 }

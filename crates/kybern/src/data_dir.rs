@@ -18,6 +18,7 @@ impl DataDir {
             return Err(io::Error::other("a restore did not finish; delete the directory and restore again"));
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.pki(""))?;
+        fs::File::open(&dir.root)?.sync_all()?;
         Ok(dir)
     }
 
@@ -56,7 +57,8 @@ pub enum Secrecy {
     Public,
 }
 
-/// Writes a file whole or not at all: a reader, or a start after a crash, never sees half of one.
+/// Writes a file whole or not at all: a reader, or a start after a crash, never sees half of one. Durable when it returns:
+/// what is signed with a new key outlives a crash, and so must the key.
 pub fn write(path: &Path, content: &str, secrecy: Secrecy) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -68,7 +70,10 @@ pub fn write(path: &Path, content: &str, secrecy: Secrecy) -> io::Result<()> {
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
     file.write_all(content.as_bytes())?;
-    fs::rename(new, path)
+    file.sync_all()?;
+    fs::rename(new, path)?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(parent)?.sync_all()
 }
 
 /// The file's text, or `None` when there is none.

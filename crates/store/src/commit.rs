@@ -84,7 +84,7 @@ pub enum CommitError {
     Unregistered {
         key: Arc<str>,
     },
-    /// The store acknowledges nothing any more, and why: a failed write or sync, a full disk, a lost backend.
+    /// The store acknowledges nothing, and why: a failed write or sync, a lost backend; or only not this, since the disk is full.
     Unavailable(Arc<str>),
     /// The backend did not answer in time.
     TimedOut,
@@ -307,6 +307,24 @@ impl Head {
         let due = due.filter_map(|(_, key)| self.get(key));
         let delete = |o: &Arc<Object>| Op::Delete { key: o.key.to_string(), expect: Expect::Revision(o.revision) };
         due.map(delete).collect()
+    }
+
+    /// Goes back to what is published, as of `revision`. `batch` was taken, and is not published.
+    pub(crate) fn take_back(&mut self, batch: Unpublished, revision: u64) {
+        let later = self.take_unpublished();
+        for (published, _, events) in later.changed.into_iter().chain(batch.changed) {
+            for event in events.into_iter().rev() {
+                self.forget_expiry(Some(&event.object).filter(|_| event.kind == Kind::Put).map(|object| &**object));
+                if let Some(previous) = &event.previous {
+                    self.note_expiry(previous);
+                }
+            }
+            if let Some(working) = self.resources.get_mut(&published.resource.prefix) {
+                working.version = published.newest();
+            }
+        }
+        self.batch.clear();
+        self.revision = revision;
     }
 
     /// What became new since the last call, to be published when it is durable.

@@ -71,6 +71,8 @@ pub(crate) struct Core {
 #[derive(Clone, Debug)]
 pub(crate) struct Progress {
     pub(crate) revision: u64,
+    /// How often what waited to be durable was refused instead, and why the last time.
+    pub(crate) refused: (u64, Option<Arc<str>>),
     pub(crate) failed: Option<Arc<str>>,
 }
 
@@ -78,8 +80,11 @@ pub(crate) struct Progress {
 pub(crate) enum Pending {
     Nothing,
     Durable(oneshot::Receiver<Result<(), Arc<str>>>),
-    /// A conflict with something that is not durable: nobody may hear of it yet.
-    Revision(u64),
+    /// A conflict with something that is not durable: nobody may hear of it yet, or ever when it is refused.
+    Revision {
+        revision: u64,
+        refusals: u64,
+    },
 }
 
 /// Snapshots kept for pages in progress.
@@ -148,7 +153,7 @@ impl Core {
             published: RwLock::default(),
             revision: Arc::new(AtomicU64::new(revision)),
             publishing: RwLock::default(),
-            progress: watch::Sender::new(Progress { revision, failed: None }),
+            progress: watch::Sender::new(Progress { revision, refused: (0, None), failed: None }),
             trouble: watch::Sender::new(None),
             times: Mutex::default(),
             compacted: AtomicU64::new(0),
@@ -203,7 +208,9 @@ impl Core {
                 self.publish(unpublished);
                 Pending::Nothing
             }
-            Err(CommitError::Conflict { .. }) if head.durable => Pending::Revision(head.revision),
+            Err(CommitError::Conflict { .. }) if head.durable => {
+                Pending::Revision { revision: head.revision, refusals: self.progress.borrow().refused.0 }
+            }
             Err(_) => Pending::Nothing,
         };
         (outcome, pending)
@@ -216,8 +223,23 @@ impl Core {
                 Ok(told) => told.map_err(CommitError::Unavailable),
                 Err(_) => Err(CommitError::Unavailable("the store is closed".into())),
             },
-            Pending::Nothing | Pending::Revision(_) => Ok(()),
+            Pending::Nothing | Pending::Revision { .. } => Ok(()),
         }
+    }
+
+    /// Takes back what is not durable, and never will be: the batch that there was no space for, and what came after it.
+    pub(crate) fn refuse(&self, batch: Unpublished, why: &Arc<str>) {
+        let mut head = self.lock_head();
+        head.take_back(batch, self.revision.load(Ordering::Acquire));
+        let waiters = std::mem::take(&mut head.waiters);
+        // Under the lock: who finds a conflict from here on finds it with what is durable.
+        self.progress.send_modify(|progress| progress.refused = (progress.refused.0 + 1, Some(why.clone())));
+        drop(head);
+        for waiter in waiters {
+            // A waiter that went away does not mind.
+            let _ = waiter.send(Err(why.clone()));
+        }
+        self.note_trouble(format!("no writes are accepted until there is space: {why}"));
     }
 
     /// Nothing is acknowledged from here on: it is not known what of the last batch is on the disk.

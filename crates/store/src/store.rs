@@ -208,7 +208,7 @@ impl Store {
                 Ok(Err(why)) => return Err(CommitError::Unavailable(why)),
                 Err(_) => return Err(CommitError::Unavailable("the store is closed".into())),
             },
-            Pending::Revision(revision) => self.wait_for(revision).await?,
+            Pending::Revision { revision, refusals } => self.wait_unrefused(revision, refusals).await?,
         }
         outcome
     }
@@ -235,7 +235,23 @@ impl Store {
         let reached = |progress: &Progress| progress.revision >= revision || progress.failed.is_some();
         // The sender lives as long as this store, so the wait itself cannot fail.
         match progress.wait_for(reached).await.map(|progress| progress.clone()) {
-            Ok(Progress { revision: newest, failed: Some(why) }) if newest < revision => {
+            Ok(Progress { revision: newest, failed: Some(why), .. }) if newest < revision => {
+                Err(CommitError::Unavailable(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns when readers see `revision`, or with an error when what waited with it was refused since.
+    async fn wait_unrefused(&self, revision: u64, refusals: u64) -> Result<(), CommitError> {
+        let mut progress = self.core.progress.subscribe();
+        let told = |progress: &Progress| {
+            progress.revision >= revision || progress.failed.is_some() || progress.refused.0 != refusals
+        };
+        match progress.wait_for(told).await.map(|progress| progress.clone()) {
+            // Another transaction may have its revision now.
+            Ok(Progress { refused: (count, Some(why)), .. }) if count != refusals => Err(CommitError::Unavailable(why)),
+            Ok(Progress { revision: newest, failed: Some(why), .. }) if newest < revision => {
                 Err(CommitError::Unavailable(why))
             }
             _ => Ok(()),

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use tokio::sync::oneshot::Receiver;
 
 fn resources() -> Vec<Resource> {
     let extract = |_: &str, bytes: &[u8]| {
@@ -35,20 +36,37 @@ fn options() -> Options {
 /// Everything that was asked of the store, by revision, and how far it was acknowledged.
 #[derive(Default)]
 struct History {
-    asked: BTreeMap<u64, Vec<Op>>,
+    asked: BTreeMap<u64, Arc<Vec<Op>>>,
     acknowledged: u64,
+    /// Transactions that were refused because the disk was full.
+    refused: u64,
 }
 
 impl History {
     fn state_at(&self, revision: u64) -> BTreeMap<String, Bytes> {
         let mut state = BTreeMap::new();
-        for op in self.asked.range(..=revision).flat_map(|(_, ops)| ops) {
+        for op in self.asked.range(..=revision).flat_map(|(_, ops)| ops.iter()) {
             match op {
                 Op::Put { key, bytes, .. } => drop(state.insert(key.clone(), bytes.clone())),
                 Op::Delete { key, .. } => drop(state.remove(key)),
             }
         }
         state
+    }
+
+    /// Takes in what became of a transaction.
+    fn note(&mut self, revision: u64, ops: &Arc<Vec<Op>>, told: Result<(), Arc<str>>) {
+        match told {
+            Ok(()) => self.acknowledged = revision,
+            Err(why) if why.contains("there is no space") => {
+                self.refused += 1;
+                // A later transaction may have its revision by now.
+                if self.asked.get(&revision).is_some_and(|asked| Arc::ptr_eq(asked, ops)) {
+                    self.asked.remove(&revision);
+                }
+            }
+            Err(_) => {}
+        }
     }
 
     /// The store has everything that was acknowledged, nothing that was never asked, and each transaction whole.
@@ -123,25 +141,25 @@ fn work(store: &Store, plan: &LogPlan, history: &mut History, random: &mut Rando
         let (outcome, pending) = store.core.submit(ops.clone());
         match (outcome, pending) {
             (Ok(committed), Pending::Durable(told)) => {
-                history.asked.insert(committed.revision, ops);
-                waiting.push((committed.revision, told));
+                let ops = Arc::new(ops);
+                history.asked.insert(committed.revision, ops.clone());
+                waiting.push((committed.revision, ops, told));
             }
             (Err(CommitError::Conflict { .. }), _) => {}
             (Err(CommitError::Unavailable(_)), _) => break,
             (outcome, _) => panic!("{outcome:?}"),
         }
         if random.below(3) == 0 {
-            for (revision, told) in waiting.drain(..) {
-                if let Ok(Ok(())) = told.blocking_recv() {
-                    history.acknowledged = revision;
-                }
-            }
+            waiting.drain(..).for_each(|(revision, ops, told)| end(history, revision, &ops, told));
         }
     }
-    for (revision, told) in waiting {
-        if let Ok(Ok(())) = told.blocking_recv() {
-            history.acknowledged = revision;
-        }
+    waiting.into_iter().for_each(|(revision, ops, told)| end(history, revision, &ops, told));
+}
+
+/// Waits for what becomes of a transaction.
+fn end(history: &mut History, revision: u64, ops: &Arc<Vec<Op>>, told: Receiver<Result<(), Arc<str>>>) {
+    if let Ok(told) = told.blocking_recv() {
+        history.note(revision, ops, told);
     }
 }
 
@@ -186,29 +204,88 @@ fn acknowledged_writes_survive_every_fault() {
 }
 
 #[test]
-fn a_full_disk_ends_acknowledging_and_is_good_again_with_more_space() {
-    for seed in 1..=20u64 {
+fn a_full_disk_refuses_writes_until_there_is_space() {
+    for seed in 1..=40u64 {
         let mut disk = Disk::new(seed);
         let mut history = History::default();
         let mut random = Random::new(seed);
-        let mut ended_full = 0;
-        for life in 0..6 {
+        for life in 0..4 {
             let context = format!("seed {seed}, life {life}");
-            disk.set_capacity(disk.used_bytes() + random.below(20 << 10));
-            if let Ok((store, plan)) = open(Arc::new(disk.clone()), resources(), options()) {
-                history.check(&store, &context);
-                work(&store, &plan, &mut history, &mut random, 100);
-                if let Some(why) = store.failure() {
-                    assert!(why.contains("no space left"), "{context}: {why}");
-                    ended_full += 1;
-                }
-            }
-            disk = disk.after_power_loss();
-            let (store, _) = open(Arc::new(disk.clone()), resources(), options()).expect(&context);
+            let (store, plan) = open(Arc::new(disk.clone()), resources(), options()).expect(&context);
             history.check(&store, &context);
+            for _ in 0..4 {
+                disk.set_capacity(disk.used_bytes() + random.below(10 << 10));
+                work(&store, &plan, &mut history, &mut random, 60);
+                assert!(store.failure().is_none(), "{context}: {:?}", store.failure());
+                history.check(&store, &context);
+            }
+            disk.set_capacity(u64::MAX);
+            let (before, refused) = (history.acknowledged, history.refused);
+            work(&store, &plan, &mut history, &mut random, 20);
+            assert!(history.acknowledged > before && history.refused == refused, "{context}: accepted again");
+            // Sometimes with the refused end of the log.
+            disk.set_capacity(disk.used_bytes());
+            let steps = random.pick(&[0, 10]);
+            work(&store, &plan, &mut history, &mut random, steps);
+            disk = if random.below(2) == 0 { disk.after_power_loss() } else { disk.after_kill() };
+            drop(store);
         }
-        assert!(ended_full > 0, "seed {seed}");
+        assert!(history.refused > 20, "seed {seed}: {} refused", history.refused);
     }
+}
+
+/// A sync that finds no space may have lost anything, so it is as every failed sync.
+#[test]
+fn faults_on_a_full_disk_still_end_acknowledging() {
+    for seed in 1..=60u64 {
+        let mut disk = Disk::new(seed);
+        let mut history = History::default();
+        let mut random = Random::new(seed);
+        for life in 0..4 {
+            let context = format!("seed {seed}, life {life}");
+            let (store, plan) = open(Arc::new(disk.clone()), resources(), options()).expect(&context);
+            history.check(&store, &context);
+            disk.arm(random.below(60), random.pick(&[Fault::Sync, Fault::Write, Fault::End]));
+            for _ in 0..6 {
+                disk.set_capacity(disk.used_bytes() + random.below(6 << 10));
+                work(&store, &plan, &mut history, &mut random, 30);
+            }
+            let why = store.failure();
+            assert!(why.is_none_or(|why| why.starts_with("writing log-")), "{context}");
+            disk = if random.below(2) == 0 { disk.after_power_loss() } else { disk.after_kill() };
+        }
+    }
+}
+
+/// What was refused has not happened in any respect: its expiry neither.
+#[test]
+fn what_is_refused_leaves_nothing_behind() {
+    let disk = Disk::new(8);
+    let (store, _) = open(Arc::new(disk.clone()), resources(), options()).unwrap();
+    let put = |key: &str, bytes: &'static [u8], expires_at_seconds| {
+        let meta = Meta { expires_at_seconds, ..Meta::default() };
+        let (outcome, pending) = store.core.submit(vec![Op::Put {
+            key: format!("/registry/a/{key}"),
+            bytes: Bytes::from_static(bytes),
+            meta,
+            expect: Expect::Any,
+        }]);
+        store.core.wait_blocking(pending).and(outcome)
+    };
+    put("kept", b"1", None).unwrap();
+    put("expires", b"1", Some(50)).unwrap();
+    let before = store.revision();
+    disk.set_capacity(disk.used_bytes());
+    assert!(
+        put("kept", b"2", Some(10)).is_err() && put("expires", b"2", None).is_err() && put("new", b"", None).is_err()
+    );
+    assert_eq!((store.revision(), store.core.lock_head().revision), (before, before));
+    disk.set_capacity(u64::MAX);
+    let due = |at| store.core.lock_head().due(at).len();
+    assert_eq!((due(20), due(50)), (0, 1));
+    assert_eq!(put("new", b"", None).unwrap().revision, before + 1);
+    assert_eq!(store.get("/registry/a/kept").unwrap().bytes, "1");
+    assert!(store.failure().is_none());
 }
 
 #[test]

@@ -6,6 +6,25 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Why a batch was not appended.
+#[derive(Debug)]
+pub(crate) enum Unappended {
+    /// There is no space, and the log ends where it ended before: the next batch may be tried.
+    Full(io::Error),
+    /// What reached the disk is not known.
+    Unknown(io::Error),
+}
+
+impl Unappended {
+    /// Of a step that makes nothing durable. A sync that finds no space may have lost anything.
+    fn of_step(err: io::Error) -> Unappended {
+        match err.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unappended::Full(err),
+            _ => Unappended::Unknown(err),
+        }
+    }
+}
+
 /// A log file that is not written any more.
 #[derive(Clone, Debug)]
 pub(crate) struct Closed {
@@ -61,22 +80,32 @@ impl Log {
         last_revision: u64,
     ) -> io::Result<Log> {
         let segments = Arc::<Segments>::default();
-        let (name, file) = create_segment(&*files, &segments, store_id, sequence)?;
+        let (name, file) = match create_segment(&*files, &segments, store_id, sequence) {
+            Err(Unappended::Full(err) | Unappended::Unknown(err)) => return Err(err),
+            Ok(created) => created,
+        };
         let offset = FILE_HEADER_BYTES as u64;
         let next_sequence = sequence;
         Ok(Log { files, segments, store_id, segment_bytes, name, file, offset, next_sequence, last_revision })
     }
 
     /// Writes a batch and returns when it is durable. `batch` has room for the frame's header ([`frame::begin`]) at its
-    /// beginning. After an error nothing more may be appended: what reached the disk is not known.
-    pub(crate) fn append(&mut self, batch: &mut Vec<u8>, last_revision: u64) -> io::Result<()> {
+    /// beginning. After [`Unappended::Unknown`] nothing more may be appended.
+    pub(crate) fn append(&mut self, batch: &mut Vec<u8>, last_revision: u64) -> Result<(), Unappended> {
         frame::seal(batch, 0, self.store_id, self.next_sequence);
         let end = self.offset + batch.len() as u64;
         if end > self.segment_bytes && self.offset > FILE_HEADER_BYTES as u64 {
             self.roll()?;
         }
-        self.file.write_at(batch, self.offset)?;
-        self.file.sync()?;
+        if let Err(err) = self.file.write_at(batch, self.offset) {
+            let unappended = Unappended::of_step(err);
+            if matches!(unappended, Unappended::Full(_)) {
+                // The part that fitted may be a whole frame but for the zeros at its end.
+                self.file.truncate(self.offset).and_then(|()| self.file.sync()).map_err(Unappended::Unknown)?;
+            }
+            return Err(unappended);
+        }
+        self.file.sync().map_err(Unappended::Unknown)?;
         self.offset += batch.len() as u64;
         self.next_sequence += 1;
         self.last_revision = last_revision;
@@ -115,7 +144,7 @@ impl Log {
     }
 
     /// Goes on in a new segment.
-    fn roll(&mut self) -> io::Result<()> {
+    fn roll(&mut self) -> Result<(), Unappended> {
         let (name, file) = create_segment(&*self.files, &self.segments, self.store_id, self.next_sequence)?;
         let name = std::mem::replace(&mut self.name, name);
         let closed = Closed { name, last_revision: self.last_revision, bytes: self.offset };
@@ -133,18 +162,24 @@ fn create_segment(
     segments: &Segments,
     store_id: u64,
     first: u64,
-) -> io::Result<(String, Box<dyn File>)> {
+) -> Result<(String, Box<dyn File>), Unappended> {
     // Held until the file has its new name: the next one is prepared under the old name.
     let mut prepared = segments.prepared.lock().unwrap_or_else(PoisonError::into_inner);
     let (from, file) = match prepared.take() {
         Some(file) => (PREPARED, file),
-        None => ("segment.tmp", files.create("segment.tmp")?),
+        None => {
+            let file = files.create("segment.tmp").map_err(Unappended::of_step)?;
+            // An earlier file of the name, that failed, must not be what is renamed.
+            files.sync().map_err(Unappended::Unknown)?;
+            ("segment.tmp", file)
+        }
     };
-    file.write_at(&FileHeader { kind: FileKind::Log, store_id, first }.encode(), 0)?;
-    file.sync()?;
+    let header = FileHeader { kind: FileKind::Log, store_id, first }.encode();
+    file.write_at(&header, 0).map_err(Unappended::of_step)?;
+    file.sync().map_err(Unappended::Unknown)?;
     let name = log_name(first);
-    files.rename(from, &name)?;
-    files.sync()?;
+    files.rename(from, &name).map_err(Unappended::of_step)?;
+    files.sync().map_err(Unappended::Unknown)?;
     Ok((name, file))
 }
 
@@ -156,16 +191,23 @@ pub(crate) fn prepare_segment(log: &LogPlan, stop: &dyn Fn() -> bool) -> io::Res
         return Ok(());
     }
     let file = log.files.create(PREPARED)?;
-    let step = log.segment_bytes.min(1 << 20);
+    // What does not fit whole must not take the last space from the log.
+    let written = write_zeros(&*file, log.segment_bytes, stop).and_then(|()| log.files.sync());
+    written.inspect_err(|_| drop(log.files.remove(PREPARED)))?;
+    *log.segments.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    Ok(())
+}
+
+fn write_zeros(file: &dyn File, bytes: u64, stop: &dyn Fn() -> bool) -> io::Result<()> {
+    let step = bytes.min(1 << 20);
     let zeros = vec![0; usize::try_from(step).unwrap_or(0)];
     let mut offset = 0;
-    while offset < log.segment_bytes && !stop() {
+    while offset < bytes && !stop() {
         file.write_at(&zeros, offset)?;
         // In small portions: a large one would hold up the log's own syncs.
         file.sync()?;
         offset += step;
     }
-    *log.segments.prepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     Ok(())
 }
 

@@ -30,7 +30,7 @@ use crate::version::Version;
 use crate::watch_log::{Feed, WatchLog};
 use checkpoint::{Section, Summary, checkpoint_name, write_checkpoint};
 use files::{Directory, Files};
-use log::Log;
+use log::{Log, Unappended};
 use meta::Str;
 use recover::{Recovered, Recovery};
 use std::collections::BTreeMap;
@@ -99,7 +99,11 @@ pub(crate) fn checkpoint(core: &Core, plan: &LogPlan, revision: u64) -> io::Resu
     let summary = Summary { newest: state.newest, log_after: state.oldest };
     let file = plan.files.create("checkpoint.tmp")?;
     let at_rest = core.options.at_rest.as_deref();
-    write_checkpoint(&*file, plan.store_id, summary, state.sections(), at_rest, &|| core.is_closing())?;
+    write_checkpoint(&*file, plan.store_id, summary, state.sections(), at_rest, &|| core.is_closing())
+        // What does not fit whole must not take the last space from the log.
+        .inspect_err(|_| drop(plan.files.remove("checkpoint.tmp")))?;
+    // An earlier file of the name, that failed, must not be what is renamed.
+    plan.files.sync()?;
     let name = checkpoint_name(state.newest);
     plan.files.rename("checkpoint.tmp", &name)?;
     plan.files.sync()?;
@@ -228,7 +232,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Writes what has gathered, publishes it and tells those who wait. After an error nothing can be written any more.
+    /// Writes what has gathered, publishes it and tells those who wait: also when there is no space for it, and then it
+    /// has not happened. After an error nothing can be written any more.
     pub(crate) fn write_batch(&mut self, core: &Core) -> Result<(), Arc<str>> {
         let mut head = core.lock_head();
         let waiters = std::mem::take(&mut head.waiters);
@@ -236,23 +241,28 @@ impl Writer {
         self.buffer.clear();
         std::mem::swap(&mut self.buffer, &mut head.batch);
         drop(head);
-        let outcome = match self.log.append(&mut self.buffer, unpublished.revision) {
+        let (outcome, told) = match self.log.append(&mut self.buffer, unpublished.revision) {
             Ok(()) => {
                 core.publish(unpublished);
                 if self.log.wants_next() {
                     core.chores.notify_one();
                 }
-                Ok(())
+                (Ok(()), Ok(()))
             }
-            Err(err) => {
+            Err(Unappended::Full(err)) => {
+                let why: Arc<str> = format!("there is no space for {}: {err}", self.log.name).into();
+                core.refuse(unpublished, &why);
+                (Ok(()), Err(why))
+            }
+            Err(Unappended::Unknown(err)) => {
                 let why: Arc<str> = format!("writing {} failed: {err}", self.log.name).into();
                 core.fail(&why);
-                Err(why)
+                (Err(why.clone()), Err(why))
             }
         };
         for waiter in waiters {
             // A waiter that went away does not mind.
-            let _ = waiter.send(outcome.clone());
+            let _ = waiter.send(told.clone());
         }
         core.drained.notify_all();
         // A batch of one huge transaction must not stay for ever.

@@ -142,10 +142,15 @@ impl World {
         let store = Store { core: core.clone(), _threads: Arc::new(Threads::new(core, Vec::new())), remote: None };
         lock(&self.scene).store = Some(store.clone());
         for _ in 0..steps {
-            let turn = lock(&self.scene).random.below(10);
+            let turn = lock(&self.scene).random.below(30);
             match turn {
-                0..3 => self.write_batch(),
-                3 => self.keep_house(&HOUSE),
+                0..9 => self.write_batch(),
+                9..12 => self.keep_house(&HOUSE),
+                12 => {
+                    // Full, or soon, or space again.
+                    let free = lock(&self.scene).random.pick(&[0, 100, 2000, u64::MAX, u64::MAX]);
+                    disk.set_capacity(disk.used_bytes().saturating_add(free));
+                }
                 _ => lock(&self.scene).step(),
             }
             if store.failure().is_some() {
