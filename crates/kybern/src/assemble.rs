@@ -7,6 +7,7 @@ use resource::Descriptor;
 use serve::health::Health;
 use serve::metrics::Metrics;
 use serve::registry::Registry;
+use serve::watch::Shelves;
 use serve::{Resources, Server, Settings};
 use store::Store;
 use tokio::sync::watch;
@@ -66,7 +67,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
     let authorizers = options.authorization.open(authorization)?;
     let admission = options.admission.chain()?;
     let [mutating_webhooks, validating_webhooks] = options.admission.webhooks()?;
-    Ok(Arc::new(Server {
+    let server = Arc::new(Server {
         schema,
         registry: Registry::new(served),
         authenticators,
@@ -82,6 +83,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         remotes: serve::aggregate::Remotes::default(),
         dialer: options.kubelets.dialer()?,
         metrics: Metrics::default(),
+        watches: Shelves::default(),
         stopping: parts.stopping,
         settings: Settings {
             event_ttl: options.event_ttl,
@@ -91,7 +93,9 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
             hsts: options.requests.hsts.clone(),
             ..Settings::default()
         },
-    }))
+    });
+    serve::watch::start_sweeping(&server);
+    Ok(server)
 }
 
 async fn open_store(

@@ -36,7 +36,7 @@ mod server;
 pub mod token;
 pub mod version;
 mod warnings;
-mod watch;
+pub mod watch;
 pub mod webhooks;
 mod websocket;
 mod write;

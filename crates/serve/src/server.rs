@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::registry::{Endpoint, Registry, Resources};
 use crate::token::TokenKeys;
+use crate::watch::Shelves;
 use crate::webhooks::Webhooks;
 use http::{HeaderValue, Response, request};
 use meta::{Str, Value};
@@ -49,6 +50,7 @@ pub struct Server {
     pub queue: Queue,
     pub settings: Settings,
     pub metrics: Metrics,
+    pub watches: Shelves,
     /// True when the process ends: streams end, too.
     pub stopping: watch::Receiver<bool>,
 }

@@ -1,5 +1,9 @@
 //! Watching: what exists, then what happens, as one stream of events.
 
+mod shelf;
+
+pub use shelf::Shelves;
+
 use crate::options::ListOptions;
 use crate::query::parse_revision;
 use crate::read::{self, Selection, revision_text};
@@ -7,11 +11,12 @@ use crate::route::Route;
 use crate::server::{Server, random_bits};
 use bytes::Bytes;
 use meta::{Reason, Result, Status};
+use shelf::{Held, SWEEP_PERIOD, Shelf};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Cursor, Event, Interest, Kind, Object};
+use store::{Event, Interest, Kind, Object};
 use tokio::time::{Instant, Sleep};
 
 /// The last bookmark comes this long before the stream's end.
@@ -36,9 +41,7 @@ pub enum Change {
 /// An open watch: where it is, and what is still to be sent.
 pub struct Watch {
     selection: Selection,
-    waiting: VecDeque<Change>,
-    cursor: Option<Cursor>,
-    deadline: Instant,
+    shelf: Arc<Shelf>,
     bookmarks: Option<Bookmarks>,
     /// Set anew only when its time changes: an event must not cost a timer.
     alarm: Pin<Box<Sleep>>,
@@ -95,7 +98,19 @@ pub async fn open(server: &Arc<Server>, route: &Route, options: &ListOptions) ->
     let bookmarks =
         (options.bookmarks && timeout >= BOOKMARK_STREAM_MIN).then(|| Bookmarks { next: now + first, period });
     let alarm = Box::pin(tokio::time::sleep_until(now + timeout));
-    Ok(Watch { selection, waiting, cursor, deadline: now + timeout, bookmarks, alarm })
+    let shelf = server.watches.add(Held { waiting, cursor, deadline: now + timeout });
+    Ok(Watch { selection, shelf, bookmarks, alarm })
+}
+
+/// Looks after the watches whose clients do not read, as long as there is a server.
+pub fn start_sweeping(server: &Arc<Server>) {
+    let (server, mut stopping) = (Arc::downgrade(server), server.stopping.clone());
+    tokio::spawn(async move {
+        while tokio::time::timeout(SWEEP_PERIOD, stopping.wait_for(|stop| *stop)).await.is_err() {
+            let Some(server) = server.upgrade() else { return };
+            server.watches.sweep(Instant::now());
+        }
+    });
 }
 
 /// What the store need not wake this watch for.
@@ -130,30 +145,38 @@ fn too_old(revision: u64, oldest: u64) -> Status {
 impl Watch {
     /// The next event; `None` when the stream ends.
     pub async fn next(&mut self) -> Option<Change> {
+        let mut held = self.shelf.take()?;
+        let change = self.next_of(&mut held).await;
+        self.shelf.put(held);
+        change
+    }
+
+    async fn next_of(&mut self, held: &mut Held) -> Option<Change> {
+        let deadline = held.deadline;
         loop {
-            if let Some(change) = self.waiting.pop_front() {
+            if let Some(change) = held.waiting.pop_front() {
                 return Some(change);
             }
-            let cursor = self.cursor.as_mut()?;
-            let bookmark_at = self.bookmarks.as_ref().map_or(self.deadline, |b| b.next.min(self.deadline));
+            let cursor = held.cursor.as_mut()?;
+            let bookmark_at = self.bookmarks.as_ref().map_or(deadline, |b| b.next.min(deadline));
             if self.alarm.deadline() != bookmark_at {
                 self.alarm.as_mut().reset(bookmark_at);
             }
             tokio::select! {
                 biased;
                 event = cursor.next() => match event {
-                    Ok(event) => self.waiting.extend(self.selection.change(&event)),
+                    Ok(event) => held.waiting.extend(self.selection.change(&event)),
                     Err(lost) => {
-                        self.cursor = None;
+                        held.cursor = None;
                         return Some(Change::Error(too_old(lost.oldest, lost.oldest)));
                     }
                 },
                 () = self.alarm.as_mut() => {
-                    if bookmark_at >= self.deadline {
+                    if bookmark_at >= deadline {
                         return None;
                     }
                     let revision = cursor.progress();
-                    self.bookmarks = self.bookmarks.take().map(|bookmarks| bookmarks.planned_until(self.deadline));
+                    self.bookmarks = self.bookmarks.take().map(|bookmarks| bookmarks.planned_until(deadline));
                     return Some(Change::Bookmark { revision, ends_initial_events: false });
                 }
             }

@@ -161,6 +161,15 @@ impl Cursor {
         }
     }
 
+    /// What [`Cursor::next`] would say now, when that is that its next event is gone.
+    pub fn lost(&self) -> Option<Lost> {
+        let log = self.feed.log.read().unwrap_or_else(PoisonError::into_inner);
+        if log.withdrawn {
+            return Some(Lost { oldest: log.floor });
+        }
+        candidate(self.topic.as_deref(), self.next, &log).err()
+    }
+
     /// A revision up to which everything was returned by `next`: what a bookmark may say. Grows also when nothing happens
     /// under the prefix.
     pub fn progress(&self) -> u64 {
