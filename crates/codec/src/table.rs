@@ -67,23 +67,34 @@ impl Tabler {
         let (schema, ty) = (&descriptor.schema, descriptor.storage_type_id);
         let mut columns = descriptor.columns.clone();
         let (mut paths, mut read) = (Vec::new(), descriptor.cell_fields);
-        if descriptor.cells.is_none() {
-            if columns.is_empty() {
-                columns.push(Column {
-                    // upstream's default table of built-in kinds calls the same column otherwise
-                    name: if descriptor.stored_as_json { AGE.0.into() } else { "Created At".into() },
-                    kind: AGE.1.into(),
-                    format: "".into(),
-                    description: CREATED_DESCRIPTION.into(),
-                    priority: 0,
-                    json_path: AGE.2.into(),
+        let mut cells = descriptor.cells;
+        if cells.is_none() && columns.is_empty() {
+            read = &["metadata.name", "metadata.creationTimestamp"];
+            let column = |name: &str, kind: &str, format: &str, description: &str, json_path: &str| Column {
+                name: name.into(),
+                kind: kind.into(),
+                format: format.into(),
+                description: description.into(),
+                priority: 0,
+                json_path: json_path.into(),
+            };
+            if descriptor.stored_as_json {
+                columns.push(column(AGE.0, AGE.1, "", CREATED_DESCRIPTION, AGE.2));
+            } else {
+                // Upstream's default table of built-in kinds shows the time itself.
+                columns.push(column("Name", "string", "name", NAME_DESCRIPTION, ""));
+                columns.push(column("Created At", "date", "", CREATED_DESCRIPTION, ""));
+                cells = Some(|object, _| {
+                    let metadata = &object["metadata"];
+                    vec![metadata["name"].clone(), metadata["creationTimestamp"].clone()]
                 });
-                read = &["metadata.name", "metadata.creationTimestamp"];
             }
+        }
+        if cells.is_none() {
             paths = columns.iter().map(|column| JsonPath::parse(&column.json_path)).collect();
         }
         let mask = if read.is_empty() { Mask::without_managed_fields() } else { Mask::of(schema, ty, read) };
-        Tabler { version, include, cells: descriptor.cells, columns, paths, mask, cut: Vec::new() }
+        Tabler { version, include, cells, columns, paths, mask, cut: Vec::new() }
     }
 
     /// What rows carry besides their cells.

@@ -1,5 +1,6 @@
 //! APIService: which server serves a group and version.
 
+use crate::{cells, columns};
 use meta::field::{ErrorList, Path, quote};
 use meta::{Value, name, value};
 use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
@@ -7,7 +8,7 @@ use schema::Schema;
 use std::sync::Arc;
 
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
-    Descriptor::builtin(schema, "apiregistration.k8s.io", "v1", "APIService", "apiservices")
+    let descriptor = Descriptor::builtin(schema, "apiregistration.k8s.io", "v1", "APIService", "apiservices")
         .cluster_scoped()
         .categories(&["api-extensions"])
         .storage_prefix("/registry/apiregistration.k8s.io/apiservices")
@@ -34,7 +35,25 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
                 ..Strategy::default()
             },
             APIServiceStatus,
-        )
+        );
+    columns::with(descriptor, |object, now| {
+        let service = &object["spec"]["service"];
+        let reference = match service.is_null() {
+            true => "Local".to_owned(),
+            false => format!("{}/{}", service["namespace"].str(), service["name"].str()),
+        };
+        vec![cells::name(object), reference.into(), available(object).into(), cells::age(object, now)]
+    })
+}
+
+/// Whether the server behind it answers, and why not.
+fn available(object: &Value) -> String {
+    let conditions = object["status"]["conditions"].items();
+    match conditions.iter().find(|condition| condition["type"].str() == "Available") {
+        None => "Unknown".into(),
+        Some(c) if c["status"].str() == "True" || c["reason"].str().is_empty() => c["status"].str().into(),
+        Some(c) => format!("{} ({})", c["status"].str(), c["reason"].str()),
+    }
 }
 
 struct APIService;

@@ -2,7 +2,6 @@
 
 use crate::core::pod::internal;
 use crate::rules::{immutable, label_selector, quantity};
-use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
 use resource::{Context, Descriptor, Hooks, Strategy};
@@ -10,17 +9,10 @@ use schema::Schema;
 use std::sync::Arc;
 
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
-    let descriptor = Descriptor::builtin(schema, "storage.k8s.io", "v1", "CSIStorageCapacity", "csistoragecapacities")
+    Descriptor::builtin(schema, "storage.k8s.io", "v1", "CSIStorageCapacity", "csistoragecapacities")
         .storage_version_hash("xeVl+2Ly1kE=")
         .strategy(Strategy { unconditional_update: false, metadata_checked_again: true, ..Strategy::default() })
-        .hooks(CSIStorageCapacity);
-    columns::with(descriptor, |object, _| {
-        vec![
-            cells::name(object),
-            object["storageClassName"].str().into(),
-            cells::text_or(&object["capacity"], cells::UNSET),
-        ]
-    })
+        .hooks(CSIStorageCapacity)
 }
 
 struct CSIStorageCapacity;

@@ -103,6 +103,11 @@ const CELL_FIELDS: &[&str] = &[
 fn cells(node: &Value, now: i64) -> Vec<Value> {
     let info = &node["status"]["nodeInfo"];
     let or_unknown = |text: &str| Value::from(if text.is_empty() { "<unknown>" } else { text });
+    let arch = Some(info["architecture"].str()).filter(|arch| !arch.is_empty());
+    let mut kernel = or_unknown(info["kernelVersion"].str());
+    if let Some(arch) = arch {
+        kernel = format!("{} ({arch})", kernel.str()).into();
+    }
     vec![
         cells::name(node),
         Value::from(status(node)),
@@ -112,7 +117,7 @@ fn cells(node: &Value, now: i64) -> Vec<Value> {
         address(node, "InternalIP"),
         address(node, "ExternalIP"),
         or_unknown(info["osImage"].str()),
-        or_unknown(info["kernelVersion"].str()),
+        kernel,
         or_unknown(info["containerRuntimeVersion"].str()),
     ]
 }
