@@ -62,6 +62,7 @@ const ALL: &[(&str, bool, Make)] = &[
     }),
     ("JobValidation", true, |_| Ok(Box::new(gated::Gated("JobValidation")))),
     ("PodResizeValidator", true, |_| Ok(Box::new(pod_resize_validator::PodResizeValidator))),
+    ("MutatingAdmissionPolicy", true, |_| Ok(Box::new(policy::mutating::MutatingAdmissionPolicy::default()))),
     ("MutatingAdmissionWebhook", true, |_| Ok(Box::new(webhook::MutatingAdmissionWebhook::default()))),
     ("ValidatingAdmissionPolicy", true, |_| Ok(Box::new(policy::validating::ValidatingAdmissionPolicy::default()))),
     ("ValidatingAdmissionWebhook", true, |_| Ok(Box::new(webhook::ValidatingAdmissionWebhook::default()))),

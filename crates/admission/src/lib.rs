@@ -53,7 +53,9 @@ pub use rounds::Rounds;
 
 use meta::{Gvk, Result, Str, Value};
 use resource::{Context, SideWrite, User};
+use schema::{Schema, TypeId};
 use std::cell::RefCell;
+use std::sync::Arc;
 use webhook::Hooks;
 
 /// What is being done to the object.
@@ -125,6 +127,11 @@ pub trait Cluster: Send + Sync {
         self.converted(form, object).unwrap_or_else(|| object.clone())
     }
 
+    /// The type of the form's objects; `None` for those of which nothing is known.
+    fn type_of(&self, _form: &Form) -> Option<(Arc<Schema>, TypeId)> {
+        None
+    }
+
     /// What has become of a [`Cluster::written`] object, which was made of `before`, with defaults, as plugins see objects.
     ///
     /// # Errors
@@ -186,6 +193,14 @@ impl Attributes<'_> {
     /// May the sender do something?
     pub fn allows(&self, question: &Question) -> bool {
         self.cluster.allows(self.ctx.user, question)
+    }
+
+    /// The namespace of the request, when there is one.
+    pub(crate) fn namespace_object(&self) -> Option<Value> {
+        match self.namespace() {
+            "" => None,
+            name => self.ctx.reader.get("", "namespaces", "", name),
+        }
     }
 
     /// What the request is about, as it was sent.

@@ -133,6 +133,7 @@ fn the_default_set_is_upstreams() {
         "NodeDeclaredFeatureValidator",
         "JobValidation",
         "PodResizeValidator",
+        "MutatingAdmissionPolicy",
         "MutatingAdmissionWebhook",
         "ValidatingAdmissionPolicy",
         "ValidatingAdmissionWebhook",

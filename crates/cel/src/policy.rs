@@ -2,7 +2,7 @@
 //! (k8s.io/apiserver/pkg/admission/plugin/cel).
 
 use crate::declare::type_written;
-use crate::{Env, Objects, Program, Type};
+use crate::{Env, Objects, Program, Type, Value};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
@@ -194,6 +194,31 @@ impl Default for PolicyEnv {
 /// What an expression that applies a configuration makes.
 pub fn object_type() -> Type {
     Type::object(OBJECT)
+}
+
+/// Where the types of the objects that an expression made are not called after the fields they are in, beginning with the
+/// name of the outermost.
+pub fn misnamed_types(value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Value::Struct(object) = value {
+        check_names(value, &object.name, &mut found);
+    }
+    found
+}
+
+fn check_names(value: &Value, wanted: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Struct(object) => {
+            if *object.name != *wanted {
+                let why = "which matches field name path from root Object type";
+                found.push(format!("unexpected type name {:?}, expected {wanted:?}, {why}", &*object.name));
+            }
+            object.fields.iter().for_each(|(name, field)| check_names(field, &format!("{wanted}.{name}"), found));
+        }
+        Value::List(list) => list.iter().for_each(|item| check_names(&item, wanted, found)),
+        Value::Map(map) => map.iter().for_each(|(_, member)| check_names(&member, wanted, found)),
+        _ => {}
+    }
 }
 
 /// What an expression that makes a JSON patch makes.

@@ -84,12 +84,28 @@ pub(crate) fn go_json_kind(value: &Value) -> &'static str {
 /// # Errors
 /// 422 with upstream's one text for all of them.
 pub fn apply(doc: &mut Value, ops: &[Value]) -> Result<()> {
+    apply_explained(doc, ops).map_err(|_| rejected())
+}
+
+/// Why a patch of good form does not fit a document, in the words of upstream's library.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unfit {
+    /// A `test` found something else.
+    Test(String),
+    Operation(String),
+}
+
+/// As [`apply`], for those who tell why not.
+///
+/// # Errors
+/// Of the first operation that does not fit.
+pub fn apply_explained(doc: &mut Value, ops: &[Value]) -> std::result::Result<(), Unfit> {
     let mut spent = Spent::default();
     let is_managed = |pointer: &Value| pointer.str().starts_with("/metadata/managedFields/");
     if ops.iter().any(|op| is_managed(&op["path"]) || is_managed(&op["from"])) {
         doc.unfold();
     }
-    ops.iter().try_for_each(|op| apply_one(doc, op, &mut spent)).map_err(|Rejected| rejected())
+    ops.iter().try_for_each(|op| apply_one(doc, op, &mut spent))
 }
 
 /// The answer to a patch of good form that does not fit the object.
@@ -100,9 +116,17 @@ pub(crate) fn rejected() -> Status {
     status
 }
 
-/// An operation does not fit the document.
-struct Rejected;
-type Step<T = ()> = std::result::Result<T, Rejected>;
+/// Why an operation does not fit.
+enum Fault {
+    /// Nothing holds the pointer's last part.
+    NoContainer,
+    Inside(String),
+}
+type Step<T = ()> = std::result::Result<T, Fault>;
+
+fn no_index(index: &str) -> Fault {
+    Fault::Inside(format!("Unable to access invalid index: {index}: invalid index referenced"))
+}
 
 /// What one patch has used of its bounds.
 #[derive(Default)]
@@ -111,32 +135,72 @@ struct Spent {
     shifted_items: usize,
 }
 
-fn apply_one(doc: &mut Value, op: &Value, spent: &mut Spent) -> Step {
-    let path = op["path"].as_str();
+fn apply_one(doc: &mut Value, op: &Value, spent: &mut Spent) -> std::result::Result<(), Unfit> {
+    let name = op["op"].str();
+    let unfit = |text: String| Unfit::Operation(text);
+    let pointer = |field: &str| {
+        let missing = || unfit(format!("{name} operation failed to decode {field}: missing value"));
+        op[field].as_str().ok_or_else(missing)
+    };
+    let explained = |fault: Fault, what: &str, at: &str, inside: &str| match fault {
+        Fault::NoContainer => {
+            unfit(format!("{name} operation does not apply: doc is missing {what}: {at}: missing value"))
+        }
+        Fault::Inside(why) => unfit(format!("error in {inside}: {why}")),
+    };
     let value = || op["value"].clone();
-    match op["op"].str() {
-        "add" => add(doc, path.ok_or(Rejected)?, value(), spent),
-        "remove" => remove(doc, path.ok_or(Rejected)?, spent).map(drop),
-        "replace" => replace(doc, path.ok_or(Rejected)?, value()),
+    match name {
+        "add" | "remove" => {
+            let path = pointer("path")?;
+            let done = match name {
+                "add" => add(doc, path, value(), spent),
+                _ => remove(doc, path, spent).map(drop),
+            };
+            let quoted = format!("\"{path}\"");
+            done.map_err(|fault| explained(fault, "path", &quoted, &format!("{name} for path: '{path}'")))
+        }
+        "replace" => {
+            let path = pointer("path")?;
+            replace(doc, path, value()).map_err(|fault| match fault {
+                Fault::NoContainer => explained(fault, "path", path, ""),
+                Fault::Inside(_) => explained(Fault::NoContainer, "key", path, ""),
+            })
+        }
         "move" => {
-            let from = op["from"].as_str().ok_or(Rejected)?;
-            let moved = remove(doc, from, spent)?;
-            add(doc, path.ok_or(Rejected)?, moved, spent)
+            let from = pointer("from")?;
+            let key = from.rsplit('/').next().unwrap_or_default();
+            let moved = remove(doc, from, spent);
+            let moved =
+                moved.map_err(|fault| explained(fault, "from path", from, &format!("move for path: '{key}'")))?;
+            let path = pointer("path")?;
+            let done = add(doc, path, moved, spent);
+            done.map_err(|fault| explained(fault, "destination path", path, &format!("move for path: '{path}'")))
         }
         "copy" => {
-            let copy = get(doc, op["from"].as_str().ok_or(Rejected)?)?.clone();
+            let from = pointer("from")?;
+            let copy = get(doc, from).cloned();
+            let copy =
+                copy.map_err(|fault| explained(fault, "from path", from, &format!("copy for from: '{from}'")))?;
             spent.copied_bytes += meta::json::to_string(&copy).len();
             if spent.copied_bytes > COPIED_BYTES_MAX {
-                return Err(Rejected);
+                let text = format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {}, exceeding the limit {COPIED_BYTES_MAX}",
+                    spent.copied_bytes
+                );
+                return Err(unfit(text));
             }
-            add(doc, path.ok_or(Rejected)?, copy, spent)
+            let path = pointer("path")?;
+            let done = add(doc, path, copy, spent);
+            done.map_err(|fault| explained(fault, "destination path", path, &format!("copy for path: '{path}'")))
         }
         "test" => {
-            let path = path.ok_or(Rejected)?;
-            let found = if path.is_empty() { &*doc } else { get(doc, path)? };
-            if *found == op["value"] { Ok(()) } else { Err(Rejected) }
+            let path = pointer("path")?;
+            let found = if path.is_empty() { Ok(&*doc) } else { get(doc, path) };
+            let found = found.map_err(|fault| explained(fault, "path", path, &format!("test for path: '{path}'")))?;
+            let is_so = *found == op["value"];
+            if is_so { Ok(()) } else { Err(Unfit::Test(format!("testing value {path} failed: test failed"))) }
         }
-        _ => Err(Rejected),
+        other => Err(unfit(format!("Unexpected kind: {other}"))),
     }
 }
 
@@ -146,18 +210,22 @@ fn container<'a>(doc: &'a mut Value, path: &str) -> Step<(&'a mut Value, Str)> {
     let mut at = doc;
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
-            return if matches!(at, Value::Object(_) | Value::Array(_)) { Ok((at, part)) } else { Err(Rejected) };
+            return if matches!(at, Value::Object(_) | Value::Array(_)) {
+                Ok((at, part))
+            } else {
+                Err(Fault::NoContainer)
+            };
         }
         at = match at {
-            Value::Object(map) => map.get_mut(&part).ok_or(Rejected)?,
+            Value::Object(map) => map.get_mut(&part).ok_or(Fault::NoContainer)?,
             Value::Array(items) => {
-                let index = position(&part, items.len())?;
-                items.get_mut(index).ok_or(Rejected)?
+                let index = position(&part, items.len()).map_err(|_| Fault::NoContainer)?;
+                items.get_mut(index).ok_or(Fault::NoContainer)?
             }
-            _ => return Err(Rejected),
+            _ => return Err(Fault::NoContainer),
         };
     }
-    Err(Rejected)
+    Err(Fault::NoContainer)
 }
 
 fn unescape(part: &str) -> Str {
@@ -167,15 +235,18 @@ fn unescape(part: &str) -> Str {
 /// An index that may be negative, within 0..=len.
 fn position(text: &str, len: usize) -> Step<usize> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let magnitude: usize = digits.parse().map_err(|_| Rejected)?;
+    let magnitude: usize = digits.parse().map_err(|_| {
+        let why = format!("strconv.Atoi: parsing {}: invalid syntax", meta::field::quote(text));
+        Fault::Inside(format!("value was not a proper array index: '{text}': {why}"))
+    })?;
     let index = if text.starts_with('-') { len.checked_sub(magnitude) } else { Some(magnitude) };
-    index.filter(|i| *i <= len).ok_or(Rejected)
+    index.filter(|i| *i <= len).ok_or_else(|| no_index(text))
 }
 
 fn get<'a>(doc: &'a mut Value, path: &str) -> Step<&'a Value> {
     let (at, key) = container(doc, path)?;
     match &*at {
-        Value::Array(items) => items.get(position(&key, items.len())?).ok_or(Rejected),
+        Value::Array(items) => items.get(position(&key, items.len())?).ok_or_else(|| no_index(&key)),
         object => Ok(&object[key.as_str()]),
     }
 }
@@ -192,7 +263,7 @@ fn add(doc: &mut Value, path: &str, value: Value, spent: &mut Spent) -> Step {
             items.insert(index.min(len), value);
         }
         Value::Object(map) => drop(map.insert(key, value)),
-        _ => return Err(Rejected),
+        _ => return Err(Fault::NoContainer),
     }
     Ok(())
 }
@@ -203,20 +274,23 @@ fn remove(doc: &mut Value, path: &str, spent: &mut Spent) -> Step<Value> {
         Value::Array(items) => {
             let index = position(&key, items.len())?;
             if index >= items.len() {
-                return Err(Rejected);
+                return Err(no_index(&key));
             }
             shift(spent, items.len() - index)?;
             Ok(items.remove(index))
         }
-        Value::Object(map) => map.remove(&key).ok_or(Rejected),
-        _ => Err(Rejected),
+        Value::Object(map) => {
+            let missing = || Fault::Inside(format!("Unable to remove nonexistent key: {key}: missing value"));
+            map.remove(&key).ok_or_else(missing)
+        }
+        _ => Err(Fault::NoContainer),
     }
 }
 
 fn replace(doc: &mut Value, path: &str, value: Value) -> Step {
     if path.is_empty() {
         if !matches!(value, Value::Object(_) | Value::Array(_)) {
-            return Err(Rejected);
+            return Err(Fault::Inside("replace operation value must be object or array".into()));
         }
         *doc = value;
         return Ok(());
@@ -225,17 +299,20 @@ fn replace(doc: &mut Value, path: &str, value: Value) -> Step {
     match at {
         Value::Array(items) => {
             let index = position(&key, items.len())?;
-            *items.get_mut(index).ok_or(Rejected)? = value;
+            *items.get_mut(index).ok_or_else(|| no_index(&key))? = value;
         }
         Value::Object(map) => drop(map.insert(key, value)),
-        _ => return Err(Rejected),
+        _ => return Err(Fault::NoContainer),
     }
     Ok(())
 }
 
 fn shift(spent: &mut Spent, items: usize) -> Step {
     spent.shifted_items = spent.shifted_items.saturating_add(items);
-    if spent.shifted_items > SHIFTED_ITEMS_MAX { Err(Rejected) } else { Ok(()) }
+    if spent.shifted_items <= SHIFTED_ITEMS_MAX {
+        return Ok(());
+    }
+    Err(Fault::Inside("too many items would be shifted".into()))
 }
 
 #[cfg(test)]
@@ -317,6 +394,35 @@ mod tests {
         for ops in cases {
             assert_eq!(patched(&doc, ops.clone()), None, "{ops:?}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_explained() {
+        let why = |op: Value| apply_explained(&mut value!({"a": {"b": 1}, "l": [1]}), &[op]).unwrap_err();
+        let operation = |text: &str| Unfit::Operation(text.to_owned());
+        assert_eq!(
+            why(value!({"op": "add", "path": "/x/y", "value": 1})),
+            operation("add operation does not apply: doc is missing path: \"/x/y\": missing value")
+        );
+        assert_eq!(
+            why(value!({"op": "remove", "path": "/a/c"})),
+            operation("error in remove for path: '/a/c': Unable to remove nonexistent key: c: missing value")
+        );
+        assert_eq!(
+            why(value!({"op": "replace", "path": "/l/7", "value": 1})),
+            operation("replace operation does not apply: doc is missing key: /l/7: missing value")
+        );
+        assert_eq!(
+            why(value!({"op": "add", "path": "/l/x", "value": 1})),
+            operation(
+                "error in add for path: '/l/x': value was not a proper array index: 'x': strconv.Atoi: parsing \"x\": invalid syntax"
+            )
+        );
+        assert_eq!(
+            why(value!({"op": "test", "path": "/a/b", "value": 2})),
+            Unfit::Test("testing value /a/b failed: test failed".into())
+        );
+        assert_eq!(why(value!({"op": "bogus", "path": "/a"})), operation("Unexpected kind: bogus"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::{form, scale};
 use admission::{Cluster, Form, Question, Served};
 use meta::{Value, json};
 use resource::{Subresource, User};
+use schema::{Schema, TypeId};
 use std::sync::Arc;
 
 /// The server as admission plugins see it.
@@ -107,6 +108,13 @@ impl Cluster for Judge<'_> {
             (_, None) => json::write(shown, &mut text),
         }
         json::parse(&text).map_or_else(|_| shown.clone(), |parsed| parsed.value)
+    }
+
+    fn type_of(&self, of: &Form) -> Option<(Arc<Schema>, TypeId)> {
+        match self.kind(of) {
+            Kind::Own(e) => Some((e.descriptor.schema.clone(), e.descriptor.type_id)),
+            _ => schema::builtin().kind(&of.kind).map(|ty| (schema::builtin(), ty)),
+        }
     }
 
     fn read(&self, of: &Form, mut written: Value, before: &Value) -> Result<Value, String> {

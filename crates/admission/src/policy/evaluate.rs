@@ -99,6 +99,21 @@ pub fn conditions_hold<'a>(
     }
 }
 
+/// Evaluates one expression for itself.
+///
+/// # Errors
+/// Why it has no value.
+pub fn evaluate<'a>(
+    variables: &'a [Variable],
+    given: Given<'a>,
+    expression: &'a Expression,
+) -> Result<Cel<'a>, String> {
+    Run::over(variables, given, BINDING_COST_MAX).evaluate(expression).map_err(|stopped| match stopped {
+        Stopped::Expression(why) => why,
+        Stopped::Budget => OVER_BUDGET.to_owned(),
+    })
+}
+
 enum Stopped {
     /// The expression failed, as messages say it.
     Expression(String),

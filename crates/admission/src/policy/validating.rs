@@ -1,13 +1,12 @@
 //! ValidatingAdmissionPolicy: requests that a policy's expressions are not true of are refused, warned of, or noted
 //! (k8s.io/apiserver/pkg/admission/plugin/policy/validating).
 
-use super::evaluate::{Found, Given, judge, object as or_null};
-use super::program::{Bound, Kept};
-use super::request::{Asked, request, resource_question};
+use super::evaluate::{Found, judge};
+use super::params::{Unbound, params};
+use super::program::{Bound, Compiled, Kept};
+use super::subject::Subject;
 use crate::matching::Candidate;
-use crate::{Attributes, Form, Plugin};
-use cel::Value as Cel;
-use meta::selector::LabelSelector;
+use crate::{Attributes, Plugin};
 use meta::status::Cause;
 use meta::{Reason, Result, Status, Value};
 
@@ -15,19 +14,14 @@ const GROUP: &str = "admissionregistration.k8s.io";
 /// The longest value of an annotation (bytes).
 const ANNOTATION_BYTES_MAX: usize = 10 * 1024;
 
-#[derive(Default)]
 pub struct ValidatingAdmissionPolicy {
-    kept: Kept,
+    kept: Kept<Compiled>,
 }
 
-/// A request as a policy sees it.
-struct Subject<'a> {
-    candidate: &'a Candidate<'a>,
-    request: Value,
-    /// The objects where they have another form than the candidate's.
-    new: Option<Value>,
-    old: Option<Value>,
-    asked: Asked<'a>,
+impl Default for ValidatingAdmissionPolicy {
+    fn default() -> ValidatingAdmissionPolicy {
+        ValidatingAdmissionPolicy { kept: Kept::new(Compiled::new) }
+    }
 }
 
 /// Why a request is refused.
@@ -50,10 +44,7 @@ impl Plugin for ValidatingAdmissionPolicy {
         }
         let bindings = reader.list_all(GROUP, "validatingadmissionpolicybindings");
         let bound = self.kept.bound(&policies, &bindings);
-        let namespace = match attributes.namespace() {
-            "" => None,
-            name => reader.get("", "namespaces", "", name),
-        };
+        let namespace = attributes.namespace_object();
         let candidate = Candidate { attributes, object, namespace: namespace.as_ref() };
         if candidate.is_exempt() {
             return Ok(());
@@ -82,7 +73,7 @@ fn refusal(attributes: &Attributes, denial: &Denial) -> Status {
 }
 
 /// Applies a policy through its bindings; the first reason to refuse the request.
-fn apply(subject: &Subject, bound: &Bound) -> Option<Denial> {
+fn apply(subject: &Subject, bound: &Bound<Compiled>) -> Option<Denial> {
     let (policy, compiled) = (&bound.policy, &*bound.compiled);
     let spec = &policy["spec"];
     let (name, ignore) = (policy["metadata"]["name"].str(), spec["failurePolicy"].str() == "Ignore");
@@ -180,91 +171,4 @@ fn note(annotations: &mut Vec<(String, Vec<String>)>, key: &str, value: &str) {
         Some((_, values)) => values.push(value.to_owned()),
         None => annotations.push((key.to_owned(), vec![value.to_owned()])),
     }
-}
-
-impl<'s> Subject<'s> {
-    fn new(candidate: &'s Candidate<'s>, form: &Form) -> Subject<'s> {
-        let attributes = candidate.attributes;
-        let converted = |object: &Value| attributes.cluster.converted(form, object);
-        Subject {
-            candidate,
-            request: request(attributes, form),
-            new: converted(candidate.object),
-            old: attributes.old.and_then(converted),
-            asked: Asked(attributes),
-        }
-    }
-
-    fn given<'a>(&'a self, spec: &Value, param: Option<&'a Value>) -> Given<'a> {
-        let candidate = self.candidate;
-        let object = Some(self.new.as_ref().unwrap_or(candidate.object)).filter(|object| !object.is_null());
-        let mut given = vec![
-            ("object", or_null(object)),
-            ("oldObject", or_null(self.old.as_ref().or(candidate.attributes.old))),
-            ("request", Cel::data(&self.request)),
-            ("namespaceObject", or_null(candidate.namespace)),
-            ("authorizer", Cel::authorizer(&self.asked)),
-            ("authorizer.requestResource", Cel::resource_check(&self.asked, resource_question(candidate.attributes))),
-        ];
-        if !spec["paramKind"].is_null() {
-            given.push(("params", or_null(param)));
-        }
-        given
-    }
-}
-
-/// Why the parameters of a binding cannot be had.
-enum Unbound {
-    /// The kind of the policy's parameters is not there.
-    Policy(String),
-    Binding(String),
-}
-
-/// The parameters a binding names, each to be judged with; one that is absent where there are none.
-fn params(
-    attributes: &Attributes,
-    spec: &Value,
-    reference: &Value,
-) -> std::result::Result<Vec<Option<Value>>, Unbound> {
-    let kind = &spec["paramKind"];
-    if kind.is_null() {
-        return Ok(vec![None]);
-    }
-    let (group, version) = match kind["apiVersion"].str() {
-        text if text.contains('/') => text.split_once('/').unwrap_or_default(),
-        text => ("", text),
-    };
-    let served = attributes.cluster.resources_of(group, version, kind["kind"].str());
-    let Some(served) = served.first() else {
-        let kind = kind["kind"].str();
-        let why = format!("failed to find resource referenced by paramKind: '{group}/{version}, Kind={kind}'");
-        return Err(Unbound::Policy(why));
-    };
-    if reference.is_null() {
-        return Ok(vec![None]);
-    }
-    let binding = |why: &str| Unbound::Binding(why.to_owned());
-    let namespace = match (served.namespaced, reference["namespace"].str()) {
-        (false, "") => "",
-        (false, _) => return Err(binding("paramRef.namespace must not be provided for a cluster-scoped `paramKind`")),
-        (true, "") if attributes.namespace().is_empty() => {
-            let why = "cannot use namespaced paramRef in policy binding that matches cluster-scoped resources";
-            return Err(binding(why));
-        }
-        (true, "") => attributes.namespace(),
-        (true, named) => named,
-    };
-    let reader = attributes.ctx.reader;
-    let found: Vec<Option<Value>> = match reference["name"].str() {
-        "" => {
-            let selector = LabelSelector::from_value(&reference["selector"]).map_err(|why| binding(&why))?;
-            let all = reader.list(group, &served.plural, namespace).into_iter();
-            all.filter(|object| selector.matches_value(&object["metadata"]["labels"])).map(Some).collect()
-        }
-        name => reader.get(group, &served.plural, namespace, name).map(Some).into_iter().collect(),
-    };
-    if found.is_empty() && reference["parameterNotFoundAction"].str() == "Deny" {
-        return Err(binding("no params found for policy binding with `Deny` parameterNotFoundAction"));
-    }
-    Ok(found)
 }

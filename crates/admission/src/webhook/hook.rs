@@ -127,10 +127,7 @@ impl Hook {
     /// # Errors
     /// 403 when its conditions cannot be evaluated and its failure policy is not to ignore that.
     pub(super) fn select(&self, attributes: &Attributes, before: &Value, object: &Value) -> Result<Option<Form>> {
-        let namespace = match attributes.namespace() {
-            "" => None,
-            name => attributes.ctx.reader.get("", "namespaces", "", name),
-        };
+        let namespace = attributes.namespace_object();
         let candidate = Candidate { attributes, object: before, namespace: namespace.as_ref() };
         let Some(form) = candidate.matches_webhook(&self.source) else { return Ok(None) };
         if self.conditions.is_empty() {

@@ -5,6 +5,7 @@ use super::hook::{Call, Hook, Hooks};
 use super::{Failed, Judged};
 use crate::{Attributes, Phase};
 use meta::{Result, Status, Str, Value, json};
+use patch::json::Unfit;
 use std::sync::Arc;
 
 /// All mutating webhooks of one request in one round.
@@ -108,7 +109,9 @@ impl Mutating {
             return Err(own(format!("admission webhook {name} {why}")));
         }
         let mut written = attributes.cluster.written(&call.form, object);
-        patch::json::apply(&mut written, operations).map_err(|why| own(why.message))?;
+        patch::json::apply_explained(&mut written, operations).map_err(|why| match why {
+            Unfit::Test(why) | Unfit::Operation(why) => own(why),
+        })?;
         let changed = attributes.cluster.read(&call.form, written, object).map_err(own)?;
         let (configuration, name) = (json_text(&call.hook.configuration), json_text(&call.hook.name));
         let operations = json::to_string(&patch);

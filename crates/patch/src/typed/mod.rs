@@ -1,6 +1,7 @@
 //! Objects seen through their schema, as server-side apply sees them (upstream: structured-merge-diff/typed): which
 //! lists have keys, which maps and structs are atomic, what changed between two objects, which fields one sets.
 
+mod atomics;
 mod collect;
 mod compare;
 mod merge;
