@@ -5,7 +5,7 @@ use meta::Value;
 use std::collections::HashSet;
 
 /// What the rounds of one request know.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Rounds {
     is_second: bool,
     wanted: bool,
@@ -14,7 +14,7 @@ pub struct Rounds {
 }
 
 /// What of one plugin's was done in the first round, and is done again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Repeated {
     last: Option<Value>,
     done: HashSet<String>,

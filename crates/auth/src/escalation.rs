@@ -23,38 +23,51 @@ pub struct Write<'a> {
     pub object: &'a Value,
 }
 
-/// Checks a write of a role or binding. `authorized` asks all authorizers: for the verbs `escalate` and `bind`.
+/// Whether a write has to be checked at all.
+pub fn is_checked(write: &Write) -> bool {
+    write.group == GROUP
+        && matches!(write.resource, "roles" | "clusterroles" | "rolebindings" | "clusterrolebindings")
+        && !write.groups.iter().any(|g| g == PRIVILEGED_GROUP)
+        && !write.old.is_some_and(|old| same_but_for_gc(old, write.object))
+}
+
+/// What lets its sender do a write that has to be checked, whatever rights it gives away: the verb `escalate` on a role, or
+/// `bind` on the role that is bound. To be asked of all authorizers.
+pub fn exemption<'a>(write: &Write<'a>) -> Option<Attributes<'a>> {
+    let of = |verb, group, resource, name| Attributes {
+        user: write.user,
+        groups: write.groups,
+        verb,
+        group,
+        resource,
+        namespace: write.namespace,
+        name,
+        ..Attributes::default()
+    };
+    if matches!(write.resource, "roles" | "clusterroles") {
+        return Some(of("escalate", GROUP, write.resource, write.request_name));
+    }
+    let role_ref = &write.object["roleRef"];
+    let resource = match role_ref["kind"].str() {
+        "ClusterRole" => "clusterroles",
+        "Role" => "roles",
+        _ => return None,
+    };
+    Some(of("bind", role_ref["apiGroup"].str(), resource, role_ref["name"].str()))
+}
+
+/// Checks a write that has to be checked, and that no [`exemption`] allows.
 ///
 /// # Errors
 /// 403 with what the user does not have, 404 for a binding to a role that is not there.
-pub fn check(rbac: &Rbac, write: &Write, authorized: impl Fn(&Attributes) -> bool) -> Result<()> {
-    if write.groups.iter().any(|g| g == PRIVILEGED_GROUP)
-        || write.old.is_some_and(|old| same_but_for_gc(old, write.object))
-    {
-        return Ok(());
-    }
+pub fn check(rbac: &Rbac, write: &Write) -> Result<()> {
     match write.resource {
-        _ if write.group != GROUP => Ok(()),
-        "roles" | "clusterroles" => check_role(rbac, write, authorized),
-        "rolebindings" | "clusterrolebindings" => check_binding(rbac, write, authorized),
-        _ => Ok(()),
+        "roles" | "clusterroles" => check_role(rbac, write),
+        _ => check_binding(rbac, write),
     }
 }
 
-fn check_role(rbac: &Rbac, write: &Write, authorized: impl Fn(&Attributes) -> bool) -> Result<()> {
-    let escalate = Attributes {
-        user: write.user,
-        groups: write.groups,
-        verb: "escalate",
-        group: GROUP,
-        resource: write.resource,
-        namespace: write.namespace,
-        name: write.request_name,
-        ..Attributes::default()
-    };
-    if authorized(&escalate) {
-        return Ok(());
-    }
+fn check_role(rbac: &Rbac, write: &Write) -> Result<()> {
     confirm(rbac, write, &Rule::of_role(write.object)).map_err(|why| forbidden(write, &why))?;
     let aggregates = |role: &Value| !role["aggregationRule"]["clusterRoleSelectors"].items().is_empty();
     if aggregates(write.object) || write.old.is_some_and(aggregates) {
@@ -65,27 +78,9 @@ fn check_role(rbac: &Rbac, write: &Write, authorized: impl Fn(&Attributes) -> bo
     Ok(())
 }
 
-fn check_binding(rbac: &Rbac, write: &Write, authorized: impl Fn(&Attributes) -> bool) -> Result<()> {
+fn check_binding(rbac: &Rbac, write: &Write) -> Result<()> {
     let role_ref = &write.object["roleRef"];
-    let resource = match role_ref["kind"].str() {
-        "ClusterRole" => Some("clusterroles"),
-        "Role" => Some("roles"),
-        _ => None,
-    };
     let name = role_ref["name"].str();
-    let bind = resource.map(|resource| Attributes {
-        user: write.user,
-        groups: write.groups,
-        verb: "bind",
-        group: role_ref["apiGroup"].str(),
-        resource,
-        namespace: write.namespace,
-        name,
-        ..Attributes::default()
-    });
-    if bind.is_some_and(|bind| authorized(&bind)) {
-        return Ok(());
-    }
     let rules = rbac.role_rules(role_ref, write.namespace);
     // Upstream's answer names the binding's resource with the role's name.
     let rules = rules.ok_or_else(|| Status::not_found(GROUP, write.resource, name))?;

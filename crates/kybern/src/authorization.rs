@@ -11,6 +11,7 @@ use std::time::Duration;
 use auth::abac::Policy;
 use auth::configuration::{AuthorizationConfiguration, Authorizer as Wanted};
 use auth::node::NodeAuthorizer;
+use auth::rbac::Rbac;
 use serve::Resources;
 use serve::authorize::{AlwaysAllow, AlwaysDeny, Authorizer, Authorizers};
 use store::Store;
@@ -90,20 +91,22 @@ impl Authorization {
 
     /// In a runtime: the configuration file is followed by a task.
     pub fn open(&self, parts: Parts) -> Result<Authorizers, String> {
-        let mut modes = Modes { parts, policy: self.policy.clone(), made: HashMap::new() };
+        let rbac = Arc::new(Followed::new(parts.store.clone(), parts.resources.clone()));
+        let mut modes = Modes { parts, policy: self.policy.clone(), rbac: rbac.clone(), made: HashMap::new() };
         let Some(path) = &self.config else {
             let ordered = self.modes.iter().map(|mode| match (mode.as_str(), &self.webhook) {
                 ("Webhook", Some(flags)) => flags.open(),
                 (mode, _) => modes.mode(mode),
             });
-            return Ok(Authorizers::new(ordered.collect::<Result<_, String>>()?));
+            let authorizers = Authorizers::new(ordered.collect::<Result<_, String>>()?);
+            return Ok(Authorizers { grants: Some(rbac), ..authorizers });
         };
         let text = trust::read_file(CONFIG, path)?;
         let named = |why: String| format!("--{CONFIG}: {why}");
         let wanted = read(&text).map_err(named)?;
         let authorizers = Authorizers::new(modes.open(&wanted).map_err(named)?);
         follow_configuration(path.clone(), text, modes, wanted, authorizers.ordered.clone());
-        Ok(authorizers)
+        Ok(Authorizers { grants: Some(rbac), ..authorizers })
     }
 }
 
@@ -135,6 +138,8 @@ fn check_modes(modes: &[String]) -> Result<(), String> {
 struct Modes {
     parts: Parts,
     policy: Option<PathBuf>,
+    /// Also there without the mode, for writes of roles and bindings.
+    rbac: Arc<Followed<Rbac>>,
     made: HashMap<String, Arc<dyn Authorizer>>,
 }
 
@@ -155,7 +160,7 @@ impl Modes {
         let made: Arc<dyn Authorizer> = match name {
             "AlwaysAllow" => Arc::new(AlwaysAllow),
             "AlwaysDeny" => Arc::new(AlwaysDeny),
-            "RBAC" => Arc::new(RbacMode(Arc::new(Followed::new(store, resources)))),
+            "RBAC" => Arc::new(RbacMode(self.rbac.clone())),
             "Node" => Arc::new(NodeMode { graph: Followed::new(store, resources), rules: NodeAuthorizer::default() }),
             "ABAC" => Arc::new(AbacMode(read_policy(self.policy.as_deref())?)),
             other => return Err(format!("{other:?} is no mode of authorization")),

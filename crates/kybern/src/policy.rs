@@ -7,10 +7,10 @@ use auth::abac::Policy;
 use auth::escalation;
 use auth::node::{Graph, NodeAuthorizer};
 use auth::rbac::Rbac;
-use meta::{Value, value};
+use meta::{Status, Value, value};
 use resource::{Reader as _, User};
 use serve::authenticate::Answer;
-use serve::authorize::{Attributes, Authorizer, Decision, Grant};
+use serve::authorize::{Attributes, Authorizer, Decision, Grants};
 use serve::{Resources, StoreReader};
 use store::{Cursor, Store};
 
@@ -132,10 +132,11 @@ impl Authorizer for RbacMode {
     fn rules(&self, user: &User, namespace: &str) -> Option<Value> {
         Some(self.0.ask(|rbac| rbac.review(&user.name, &user.groups, namespace)))
     }
+}
 
-    fn judge_grant(&self, write: &escalation::Write) -> Grant {
-        let judged = self.0.ask(|rbac| escalation::check(rbac, write, |asked| rbac.authorize(asked).is_allowed()));
-        judged.map_or_else(Grant::Refused, |()| Grant::NoOpinion)
+impl Grants for Followed<Rbac> {
+    fn check(&self, write: &escalation::Write) -> Result<(), Status> {
+        self.ask(|rbac| escalation::check(rbac, write))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use client::Sender::{Itself, Token};
-use client::{ask, create};
+use client::{ask, create, raw};
 use kybern::TestServer;
 use meta::{Value, value};
 use peer::{Peer, answer};
@@ -100,9 +100,10 @@ async fn another_server_decides() {
         ask(&server, Token("ann-token"), "GET", "/api/v1/namespaces/ns/configmaps", &Value::Null).await;
     assert_eq!(code, 403, "RBAC has no opinion either");
     assert!(refused["message"].str().ends_with(": who knows"), "{refused:?}");
-    let (code, failed) = ask(&server, Token("ann-token"), "GET", "/api/v1/nodes", &Value::Null).await;
-    assert_eq!(code, 500, "garbage");
-    assert!(failed["message"].str().starts_with("Internal Server Error: \"/api/v1/nodes\": "), "{failed:?}");
+    let (code, media, failed) = raw(&server, Token("ann-token"), "GET", "/api/v1/nodes?x=1&limit=1").await;
+    assert_eq!((code, media.as_str()), (500, "text/plain; charset=utf-8"), "garbage");
+    assert!(failed.starts_with("Internal Server Error: \"/api/v1/nodes?x=1&amp;limit=1\": "), "{failed:?}");
+    assert!(failed.ends_with('\n'));
     let asked = asked.lock().expect("a lock").clone();
     assert_eq!(asked.len(), 3, "the second question about pods was remembered");
     let wanted = value!({
@@ -112,13 +113,110 @@ async fn another_server_decides() {
     assert_eq!((asked[0]["apiVersion"].str(), &asked[0]["spec"]), ("authorization.k8s.io/v1beta1", &wanted));
 }
 
+/// A webhook that allows everything but what another one has to allow: rights to give rights away, and to speak for signers.
+async fn strict_webhook(asked: Arc<Mutex<Vec<Value>>>) -> Peer {
+    Peer::start(move |request| {
+        let mut review = meta::json::parse(request.body()).map(|parsed| parsed.value).unwrap_or_default();
+        let target = &review["spec"]["resourceAttributes"];
+        let allowed = match (target["verb"].str(), target["resource"].str(), target["name"].str()) {
+            ("escalate", resource, _) => resource == "clusterroles",
+            ("bind" | "approve", _, name) => matches!(name, "cluster-admin" | "good.example.com/a"),
+            ("impersonate" | "check", ..) => false,
+            _ => true,
+        };
+        asked.lock().expect("a lock").push(target.clone());
+        review.set("status", value!({"allowed": allowed}));
+        answer(200, meta::json::to_vec(&review))
+    })
+    .await
+}
+
+#[tokio::test]
+async fn whoever_asks_for_rights_asks_all_who_decide() {
+    let (folder, asked) = (tempfile::tempdir().expect("a folder"), Arc::<Mutex<Vec<Value>>>::default());
+    let peer = strict_webhook(asked.clone()).await;
+    let config = format!("--authorization-webhook-config-file={}", kubeconfig(folder.path(), &peer));
+    let server = server(folder.path(), &["--authorization-mode=Webhook".into(), config]).await;
+    const RBAC: &str = "/apis/rbac.authorization.k8s.io/v1";
+    let rules = value!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+    let send = async |path: &str, body: Value| {
+        let (code, answer) = ask(&server, Token("ann-token"), "POST", path, &body).await;
+        (code, answer["message"].str().to_owned())
+    };
+    let role = value!({"metadata": {"name": "r"}, "rules": (rules)});
+    assert_eq!(send(&format!("{RBAC}/clusterroles"), role.clone()).await.0, 201, "may escalate");
+    let (code, why) = send(&format!("{RBAC}/namespaces/default/roles"), role).await;
+    assert!(code == 403 && why.contains("is attempting to grant RBAC permissions not currently held"), "{why}");
+    let binding = |role: &str| {
+        value!({
+            "metadata": {"name": role},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "bob"}]
+        })
+    };
+    let bindings = format!("{RBAC}/namespaces/default/rolebindings");
+    assert_eq!(send(&bindings, binding("cluster-admin")).await.0, 201, "may bind");
+    assert_eq!(send(&bindings, binding("system:kube-scheduler")).await.0, 403);
+    let escalations = value!({
+        "namespace": "default", "verb": "escalate", "group": "rbac.authorization.k8s.io", "version": "*", "resource": "roles"
+    });
+    assert!(asked.lock().expect("a lock").contains(&escalations));
+    approves_what_others_allow(&server).await;
+    expressions_ask(&server).await;
+}
+
+/// CertificateApproval asks for the verb `approve` on the signer.
+async fn approves_what_others_allow(server: &TestServer) {
+    const REQUESTS: &str = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let request = rcgen::CertificateParams::default().serialize_request(&key).and_then(|request| request.pem());
+    let request = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, request.expect("a request"));
+    for (signer, wanted) in [("good.example.com/a", 200), ("bad.example.com/a", 403)] {
+        let name = signer.split('.').next().unwrap_or_default();
+        let object = value!({
+            "apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name},
+            "spec": {"request": (request.as_str()), "signerName": signer, "usages": ["client auth"]}
+        });
+        let mut made = create(server, REQUESTS, &object).await;
+        let approved = value!([{"type": "Approved", "status": "True", "reason": "r", "message": "m"}]);
+        made.set("status", value!({"conditions": approved}));
+        let path = format!("{REQUESTS}/{name}/approval");
+        let (code, answered) = ask(server, Token("ann-token"), "PUT", &path, &made).await;
+        assert_eq!(code, wanted, "{signer}: {answered:?}");
+    }
+}
+
+/// A policy's `authorizer` is the same chain.
+async fn expressions_ask(server: &TestServer) {
+    const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1";
+    let policy = value!({
+        "metadata": {"name": "p"},
+        "spec": {
+            "matchConstraints": {"resourceRules": [
+                {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+            ]},
+            "validations": [{"expression":
+                "authorizer.group('').resource('things').namespace('default').check(object.metadata.name).allowed()"}]
+        }
+    });
+    create(server, &format!("{POLICIES}/validatingadmissionpolicies"), &policy).await;
+    let binding = value!({"metadata": {"name": "p"}, "spec": {"policyName": "p", "validationActions": ["Deny"]}});
+    create(server, &format!("{POLICIES}/validatingadmissionpolicybindings"), &binding).await;
+    for (name, wanted) in [("get", 201), ("check", 422)] {
+        let object = value!({"metadata": {"name": name}});
+        let (code, answered) =
+            ask(server, Token("ann-token"), "POST", "/api/v1/namespaces/default/configmaps", &object).await;
+        assert_eq!(code, wanted, "{answered:?}");
+    }
+}
+
 fn configuration(kubeconfig: &str, version: &str, failure_policy: &str) -> Vec<u8> {
     meta::json::to_vec(&value!({
         "apiVersion": "apiserver.config.k8s.io/v1",
         "kind": "AuthorizationConfiguration",
         "authorizers": [
             {"type": "Webhook", "name": "one.example.com", "webhook": {
-                "timeout": "100ms",
+                "timeout": "500ms",
                 "subjectAccessReviewVersion": version,
                 "failurePolicy": failure_policy,
                 "matchConditionSubjectAccessReviewVersion": "v1",

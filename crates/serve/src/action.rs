@@ -6,6 +6,7 @@ use crate::change::Intent;
 use crate::decode::{self, Arrived};
 use crate::form;
 use crate::handle::change;
+use crate::judge::Opinions;
 use crate::options::{Delete, WriteKind, WriteOptions};
 use crate::registry::Endpoint;
 use crate::route::Route;
@@ -130,6 +131,7 @@ impl Call<'_> {
             dry_run: self.options.dry_run,
             now: Timestamp::now(),
             warnings: self.warnings,
+            opinions: Opinions::default(),
         };
         let mut body = self.body.clone();
         admission.mutate(&mut body).await?;

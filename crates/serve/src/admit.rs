@@ -1,7 +1,7 @@
 //! The cluster's policy on one request: the chain of admission plugins, and the other servers that some of them have asked.
 //! Whatever a request does comes through here.
 
-use crate::judge::Judge;
+use crate::judge::{Judge, Opinions};
 use crate::registry::Resources;
 use crate::server::{Server, StoreReader, new_uid};
 use crate::warnings::Warnings;
@@ -16,7 +16,6 @@ use std::cell::RefCell;
 use std::time::Instant;
 
 /// A request as admission sees it.
-#[derive(Clone, Copy)]
 pub struct Admission<'a> {
     pub server: &'a Server,
     pub resources: &'a Resources,
@@ -38,6 +37,8 @@ pub struct Admission<'a> {
     pub dry_run: bool,
     pub now: Timestamp,
     pub warnings: &'a Warnings,
+    /// Of authorizers that had to ask other servers.
+    pub opinions: Opinions,
 }
 
 impl Admission<'_> {
@@ -46,7 +47,9 @@ impl Admission<'_> {
         let (chain, mut notes) = (&self.server.admission, Notes::default());
         loop {
             let mut at = 0;
-            while let Some(Pause { asks, next }) = self.see(&mut notes, |sees| chain.admit_from(at, sees, object))? {
+            while let Some(Pause { asks, next }) =
+                self.settled(&mut notes, object, |sees, object| chain.admit_from(at, sees, object)).await?
+            {
                 if let Asks::MutatingWebhooks(hooks) = asks {
                     Box::pin(self.ask_in_turn(&mut notes, hooks, object)).await?;
                 }
@@ -62,7 +65,9 @@ impl Admission<'_> {
     pub async fn validate(&self, object: &Value) -> Result<()> {
         let (chain, mut notes) = (&self.server.admission, Notes::default());
         let mut at = 0;
-        while let Some(Pause { asks, next }) = self.see(&mut notes, |sees| chain.validate_from(at, sees, object))? {
+        while let Some(Pause { asks, next }) =
+            self.settled(&mut notes, &mut (), |sees, ()| chain.validate_from(at, sees, object)).await?
+        {
             if let Asks::ValidatingWebhooks(hooks) = asks {
                 Box::pin(self.ask_at_once(&mut notes, &hooks, object)).await?;
             }
@@ -78,7 +83,9 @@ impl Admission<'_> {
 
     async fn ask_in_turn(&self, notes: &mut Notes, hooks: Hooks, object: &mut Value) -> Result<()> {
         let mut hooks = self.see(notes, |sees| Mutating::begin(hooks, sees, object));
-        while let Some(turn) = self.see(notes, |sees| hooks.turn(sees, object, new_uid()))? {
+        while let Some(turn) =
+            self.settled(notes, &mut hooks, |sees, hooks| hooks.turn(sees, object, new_uid())).await?
+        {
             match turn {
                 Turn::Ask(call) => {
                     let began = Instant::now();
@@ -93,7 +100,8 @@ impl Admission<'_> {
     }
 
     async fn ask_at_once(&self, notes: &mut Notes, hooks: &Hooks, object: &Value) -> Result<()> {
-        let asked = self.see(notes, |sees| Validating::begin(hooks, sees, object, new_uid))?;
+        let begin = |sees: &Attributes<'_>, (): &mut ()| Validating::begin(hooks, sees, object, new_uid);
+        let asked = self.settled(notes, &mut (), begin).await?;
         let began = Instant::now();
         let arrived = join_all(asked.calls().map(|call| async move {
             match call {
@@ -111,6 +119,28 @@ impl Admission<'_> {
     async fn call(&self, webhooks: &Webhooks, call: &Call) -> std::result::Result<Value, (String, u16)> {
         let reader = StoreReader { resources: self.resources, store: &self.server.store };
         webhooks.call(&reader, call).await
+    }
+
+    /// Calls `f`, and again with the same `state` when it asked authorizers what only other servers know.
+    async fn settled<S: Clone, T>(
+        &self,
+        notes: &mut Notes,
+        state: &mut S,
+        mut f: impl FnMut(&Attributes<'_>, &mut S) -> T,
+    ) -> T {
+        let authorizers = &self.server.authorizers;
+        if !authorizers.ask_others() {
+            return self.see(notes, |sees| f(sees, state));
+        }
+        loop {
+            let (before, rounds) = (state.clone(), notes.rounds.clone());
+            let answer = self.see(notes, |sees| f(sees, state));
+            if !self.opinions.complete(authorizers).await {
+                return answer;
+            }
+            *state = before;
+            *notes = Notes { rounds, ..Notes::default() };
+        }
     }
 
     fn settle(&self, hook: &Hook, phase: &'static str, began: Instant, judged: Judged) -> Result<()> {
@@ -142,10 +172,17 @@ impl Admission<'_> {
                 subresource: self.subresource,
                 reader: &reader,
             },
-            cluster: &Judge { authorizers: &self.server.authorizers, resources: self.resources },
+            cluster: &Judge {
+                authorizers: &self.server.authorizers,
+                resources: self.resources,
+                opinions: &self.opinions,
+            },
             notes: &cell,
         });
         *notes = cell.into_inner();
+        if self.opinions.are_missing() {
+            return answer;
+        }
         self.warnings.extend(notes.warnings.drain(..));
         let trail = &self.warnings.trail;
         notes.annotations.drain(..).for_each(|(key, text)| trail.annotate(&key, || text));

@@ -1,5 +1,6 @@
 //! From a result to a response: status, headers, compression.
 
+use crate::authorize::escape_html;
 use crate::body::Body;
 use crate::encode::{self, Form};
 use crate::pieces::Pieces;
@@ -9,7 +10,7 @@ use crate::{list, pieces};
 use bytes::Bytes;
 use codec::negotiate::{self, Format, Transform};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version, header};
 use meta::{Gvk, Result, Status, Value};
 use resource::Descriptor;
 use std::sync::Arc;
@@ -107,6 +108,12 @@ fn plain(code: u16, text: Bytes) -> Response<Body> {
 /// 500 of a request at which the server broke.
 pub fn panicked() -> Response<Body> {
     text(500, "This request caused apiserver to panic. Look in the logs for details.\n")
+}
+
+/// 500 of a request that authorizers could not decide about.
+pub fn undecided(uri: &Uri, why: &str) -> Response<Body> {
+    let asked = meta::field::quote(uri.path_and_query().map_or("/", |asked| asked.as_str()));
+    owned_text(500, escape_html(&format!("Internal Server Error: {asked}: {why}")) + "\n")
 }
 
 /// 500 of a path that upstream's request resolver cannot make sense of.

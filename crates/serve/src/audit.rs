@@ -14,12 +14,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audit::{Event, Level, Policy, Stage};
+use http::HeaderValue;
+use http::request::Parts;
+
+use crate::server::new_uid;
 
 pub use batch::{Batching, Throttle};
 pub use log::{Format, Log, Rotation};
 pub use sink::{Backend, Mode, Sink, Truncation};
 pub use trail::{Arrival, Trail, authentication_failure};
 pub use webhook::Webhook;
+
+pub(crate) const AUDIT_ID: &str = "audit-id";
+const AUDIT_ID_CHARS_MAX: usize = 64;
+
+/// What a request is called in the log: as its client wants, cut to a bound, or something new.
+pub(crate) fn audit_id(head: &Parts) -> HeaderValue {
+    let given = head.headers.get(AUDIT_ID).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty());
+    let text = match given {
+        Some(id) => id.chars().take(AUDIT_ID_CHARS_MAX).collect(),
+        None => new_uid().to_string(),
+    };
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
 
 /// The policy and where events go.
 pub struct Audit {

@@ -6,15 +6,19 @@ mod webhook;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use auth::Selection;
+use auth::{Selection, escalation};
 use meta::field::quote;
-use meta::{Reason, Status, Value, value};
+use meta::{Status, Value, value};
 use resource::User;
 
 use crate::audit::Trail;
 pub use webhook::{FailurePolicy, Webhook};
 
 use crate::authenticate::{Answer, Authenticated, GROUP_MASTERS};
+use crate::path::PathInfo;
+
+const DECISION_ANNOTATION: &str = "authorization.k8s.io/decision";
+const REASON_ANNOTATION: &str = "authorization.k8s.io/reason";
 
 /// What is asked, as authorizers see it.
 #[derive(Clone, Debug)]
@@ -27,6 +31,22 @@ pub struct Attributes<'a> {
     pub resource: Option<Target<'a>>,
     /// Of a request for a collection.
     pub selection: &'a Selection,
+}
+
+impl<'a> Attributes<'a> {
+    /// The request as authorizers see it.
+    pub fn of(user: &'a User, info: &'a PathInfo) -> Attributes<'a> {
+        let target = Target {
+            group: &info.group,
+            version: &info.version,
+            resource: &info.resource,
+            subresource: &info.subresource,
+            namespace: &info.namespace,
+            name: &info.name,
+        };
+        let resource = info.is_resource.then_some(target);
+        Attributes { user, verb: info.verb, path: &info.path, resource, selection: &info.selection }
+    }
 }
 
 /// The resource part of [`Attributes`]. Absent parts are "".
@@ -57,23 +77,30 @@ pub enum Decision {
 pub trait Authorizer: Send + Sync {
     fn authorize<'a>(&'a self, attributes: &'a Attributes<'a>) -> Answer<'a, Decision>;
 
+    /// Whether it asks another server.
+    fn asks_others(&self) -> bool {
+        false
+    }
+
     /// What it allows a user in a namespace, as the `status` of a rules review; `None`: it allows nobody by rules.
     fn rules(&self, _user: &User, _namespace: &str) -> Option<Value> {
         None
     }
-
-    /// Whether a write gives rights away that its sender does not have.
-    fn judge_grant(&self, _write: &auth::escalation::Write) -> Grant {
-        Grant::NoOpinion
-    }
 }
 
-/// What an authorizer says of a write that may give rights away.
-pub enum Grant {
-    /// Its sender may do everything.
-    Free,
+/// Whether writes give rights away that their senders do not have, by the rules that are stored: whatever the modes are.
+pub trait Grants: Send + Sync {
+    /// 403 or 404 for one that its sender must not do.
+    fn check(&self, write: &escalation::Write) -> Result<(), Status>;
+}
+
+/// Why a request goes no further.
+#[derive(Debug)]
+pub enum Unauthorized {
+    /// 403
     Refused(Status),
-    NoOpinion,
+    /// It could not be decided, and why.
+    Undecided(String),
 }
 
 /// Proof that the sender may do what the request asks.
@@ -92,6 +119,8 @@ pub struct Authorizers {
     pub ordered: Arc<ArcSwap<Vec<Arc<dyn Authorizer>>>>,
     /// Of impersonation.
     pub last_modes: Arc<crate::impersonate::LastModes>,
+    /// `None`: rights are given away freely.
+    pub grants: Option<Arc<dyn Grants>>,
 }
 
 impl Authorizers {
@@ -129,32 +158,39 @@ impl Authorizers {
         }
     }
 
-    /// [`Authorizers::decide`] for those who cannot wait: authorizers that have to ask another server have no opinion.
-    pub fn decide_at_once(&self, attributes: &Attributes<'_>) -> bool {
+    /// Whether some decisions take waiting.
+    pub fn ask_others(&self) -> bool {
+        self.ordered.load().iter().any(|authorizer| authorizer.asks_others())
+    }
+
+    /// 403 or 404 for a write that gives rights away that its sender does not have.
+    pub async fn check_grant(&self, user: &User, write: &escalation::Write<'_>) -> Result<(), Status> {
+        let Some(grants) = self.grants.as_ref().filter(|_| escalation::is_checked(write)) else { return Ok(()) };
+        if let Some(exemption) = escalation::exemption(write) {
+            let auth::Attributes { verb, group, resource, namespace, name, .. } = exemption;
+            let target = Target { group, version: "*", resource, namespace, name, ..Target::default() };
+            let selection = Default::default();
+            let attributes = Attributes { user, verb, path: "", resource: Some(target), selection };
+            if matches!(self.decide(&attributes).await, Decision::Allow(_)) {
+                return Ok(());
+            }
+        }
+        grants.check(write)
+    }
+
+    /// [`Authorizers::decide`] for those who cannot wait, without reasons; `None`: another server has to be asked.
+    pub fn decide_at_once(&self, attributes: &Attributes<'_>) -> Option<Decision> {
         if attributes.user.groups.iter().any(|group| group == GROUP_MASTERS) {
-            return true;
+            return Some(Decision::Allow(String::new()));
         }
         for authorizer in self.ordered.load().iter() {
             match authorizer.authorize(attributes) {
-                Answer::Now(Decision::Allow(_)) => return true,
-                Answer::Now(Decision::Deny(_) | Decision::Error { denies: true, .. }) => return false,
-                Answer::Now(Decision::NoOpinion(_) | Decision::Error { .. }) | Answer::Later(_) => {}
+                Answer::Now(Decision::NoOpinion(_) | Decision::Error { denies: false, .. }) => {}
+                Answer::Now(decided) => return Some(decided),
+                Answer::Later(_) => return None,
             }
         }
-        false
-    }
-
-    /// 403 for a write that gives rights away that its sender does not have.
-    pub fn check_grant(&self, write: &auth::escalation::Write) -> Result<(), Status> {
-        let mut refused = Ok(());
-        for authorizer in self.ordered.load().iter() {
-            match authorizer.judge_grant(write) {
-                Grant::Free => return Ok(()),
-                Grant::Refused(status) => refused = refused.and(Err(status)),
-                Grant::NoOpinion => {}
-            }
-        }
-        refused
+        Some(Decision::NoOpinion(String::new()))
     }
 
     /// The rules of all authorizers together, as the `status` of a rules review.
@@ -176,33 +212,38 @@ impl Authorizers {
         all
     }
 
-    /// 403 unless some authorizer allows it, 500 when that cannot be decided. The decision is recorded.
+    /// Goes on only if some authorizer allows it. The decision is recorded.
     pub async fn authorize(
         &self,
         authenticated: Authenticated,
-        attributes: &Attributes<'_>,
+        info: &PathInfo,
         trail: &Trail,
-    ) -> Result<Authorized, Status> {
+    ) -> Result<Authorized, Unauthorized> {
+        let user = authenticated.user().clone();
+        let attributes = &Attributes::of(&user, info);
         let decision = self.decide(attributes).await;
         let (verdict, why) = match &decision {
-            Decision::Allow(why) => ("allow", why),
-            Decision::Deny(why) | Decision::NoOpinion(why) => ("forbid", why),
-            Decision::Error { error, .. } => ("forbid", error),
+            Decision::Allow(why) => (Some("allow"), why.as_str()),
+            Decision::Deny(why) | Decision::NoOpinion(why) => (Some("forbid"), why.as_str()),
+            Decision::Error { .. } => (None, "internal error"),
         };
-        trail.annotate("authorization.k8s.io/decision", || verdict.to_owned());
-        trail.annotate("authorization.k8s.io/reason", || why.clone());
+        if let Some(verdict) = verdict {
+            trail.annotate(DECISION_ANNOTATION, || verdict.to_owned());
+        }
+        trail.annotate(REASON_ANNOTATION, || why.to_owned());
         match decision {
             Decision::Allow(_) => Ok(Authorized { authenticated, _private: () }),
-            Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(forbidden(attributes, &reason)),
-            Decision::Error { error, .. } => Err(undecided(attributes, &error)),
+            Decision::Deny(reason) | Decision::NoOpinion(reason) => {
+                Err(Unauthorized::Refused(forbidden(attributes, &reason)))
+            }
+            Decision::Error { error, .. } => Err(Unauthorized::Undecided(error)),
         }
     }
 }
 
-/// The 500 of a request that could not be decided about. (Upstream's is no Status but the bare text.)
-fn undecided(attributes: &Attributes<'_>, error: &str) -> Status {
-    let text = format!("Internal Server Error: {}: {error}", quote(attributes.path));
-    Status::failure(500, Reason::InternalError, text)
+/// Browsers show texts of errors.
+pub fn escape_html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// `--authorization-mode=AlwaysAllow`
@@ -217,10 +258,6 @@ impl Authorizer for AlwaysAllow {
         let everything = value!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]});
         let everywhere = value!({"verbs": ["*"], "nonResourceURLs": ["*"]});
         Some(value!({"resourceRules": [everything], "nonResourceRules": [everywhere], "incomplete": false}))
-    }
-
-    fn judge_grant(&self, _: &auth::escalation::Write) -> Grant {
-        Grant::Free
     }
 }
 
@@ -248,7 +285,7 @@ pub fn forbidden(attributes: &Attributes<'_>, reason: &str) -> Status {
             namespace => format!(" in the namespace {}", quote(namespace)),
         };
     }
-    let mut why = why.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let mut why = escape_html(&why);
     if !reason.is_empty() {
         why += ": ";
         why += reason;

@@ -13,6 +13,7 @@ use crate::aggregate::Backend;
 use crate::audit::Trail;
 use crate::authorize::Authorized;
 use crate::body::{Body, BoxError};
+use crate::judge::Opinions;
 use crate::route::Route;
 use crate::server::{Server, StoreReader};
 use crate::warnings::Warnings;
@@ -123,6 +124,7 @@ async fn admit(
         dry_run: false,
         now: meta::time::Timestamp::now(),
         warnings,
+        opinions: Opinions::default(),
     };
     admission.mutate(&mut options).await?;
     admission.validate(&options).await

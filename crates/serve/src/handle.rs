@@ -2,9 +2,9 @@
 //! every write to one object, [`watch`] that of a watch.
 
 use crate::answer;
-use crate::audit::{Arrival, Trail, authentication_failure};
-use crate::authenticate::{Authenticated, Credentials};
-use crate::authorize::{Attributes, Authorized, Target};
+use crate::audit::{AUDIT_ID, Arrival, Trail, audit_id, authentication_failure};
+use crate::authenticate::Credentials;
+use crate::authorize::{Attributes, Authorized, Unauthorized};
 use crate::body::{self, Body};
 use crate::change::Intent;
 use crate::decode::{self, Arrived, DecodedWrite};
@@ -18,7 +18,7 @@ use crate::query::Query;
 use crate::registry::Resources;
 use crate::route::{NoRoute, Route, check_document, is_below_group};
 use crate::scale::{self, ScaleChange};
-use crate::server::{Server, StoreReader, new_uid};
+use crate::server::{Server, StoreReader};
 use crate::warnings::Warnings;
 use crate::write::{self, Attempted, Outcome, Write};
 use crate::{action, aggregate, connect, read, review, token, watch as watching, websocket};
@@ -30,13 +30,11 @@ use http::{HeaderValue, Request, Response};
 use meta::status::Details;
 use meta::time::Timestamp;
 use meta::{Reason, Result, Status, Str, Value};
-use resource::{Action, Context, Reader as _, SubresourceKind, TokenRules, User, Verb};
+use resource::{Action, Context, Reader as _, SubresourceKind, TokenRules, Verb};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-const AUDIT_ID: &str = "audit-id";
-const AUDIT_ID_CHARS_MAX: usize = 64;
 const NOT_FOUND: &str = "404 page not found\n";
 /// How often a generated name that is taken is replaced by another.
 const GENERATED_NAMES_MAX: usize = 8;
@@ -109,13 +107,17 @@ where
         trail.refuse(|| authentication_failure(head, peer, query), &arrival);
     })?;
     trail.receive(authenticated.user(), &arrival).await?;
-    let request = attributes(authenticated.user(), &info);
+    let request = Attributes::of(authenticated.user(), &info);
     let authenticated = impersonate(&server.authorizers, authenticated.clone(), &head.headers, &request, trail).await?;
     let _seat = match server.queue.enter(server, authenticated.user(), &info, query, warnings).await {
         Ok(seat) => seat,
         Err(turned_away) => return Ok(turned_away),
     };
-    let authorized = authorize(server, authenticated, &info, trail).await?;
+    let authorized = match server.authorizers.authorize(authenticated, &info, trail).await {
+        Ok(authorized) => authorized,
+        Err(Unauthorized::Refused(status)) => return Err(status),
+        Err(Unauthorized::Undecided(why)) => return Ok(answer::undecided(&head.uri, &why)),
+    };
     if let Some(remote) = server.remotes.find(&info.path) {
         return Ok(Box::pin(aggregate::answer(&remote, authorized.authenticated.user(), head, body)).await);
     }
@@ -330,7 +332,12 @@ impl ResourceRequest<'_> {
             return Ok(());
         }
         let info = PathInfo { verb: "create", ..self.route.info.clone() };
-        authorize(self.server, self.authorized.authenticated.clone(), &info, &Trail::default()).await.map(drop)
+        let authenticated = self.authorized.authenticated.clone();
+        match self.server.authorizers.authorize(authenticated, &info, &Trail::default()).await {
+            Ok(_) => Ok(()),
+            Err(Unauthorized::Refused(status)) => Err(status),
+            Err(Unauthorized::Undecided(why)) => Err(Status::internal(why)),
+        }
     }
 
     /// A create that acts on another object.
@@ -448,7 +455,7 @@ pub async fn change(server: &Server, write: &Write) -> Result<Outcome> {
         let attempt = write::begin(server, write)?;
         let proposed = attempt.propose()?;
         let mutated = proposed.mutate().await?;
-        let prepared = mutated.prepare()?;
+        let prepared = mutated.prepare().await?;
         let validated = prepared.validate()?;
         let admitted = validated.admit().await?;
         match admitted.commit().await? {
@@ -463,38 +470,4 @@ pub async fn change(server: &Server, write: &Write) -> Result<Outcome> {
         return Err(Status { message: text, ..status }.with_retry_after(1));
     }
     Err(write::conflict(&descriptor.group, &descriptor.plural, &write.name))
-}
-
-async fn authorize(
-    server: &Server,
-    authenticated: Authenticated,
-    info: &PathInfo,
-    trail: &Trail,
-) -> Result<Authorized> {
-    let user = authenticated.user().clone();
-    server.authorizers.authorize(authenticated, &attributes(&user, info), trail).await
-}
-
-/// The request as authorizers see it.
-fn attributes<'a>(user: &'a User, info: &'a PathInfo) -> Attributes<'a> {
-    let target = Target {
-        group: &info.group,
-        version: &info.version,
-        resource: &info.resource,
-        subresource: &info.subresource,
-        namespace: &info.namespace,
-        name: &info.name,
-    };
-    let resource = info.is_resource.then_some(target);
-    Attributes { user, verb: info.verb, path: &info.path, resource, selection: &info.selection }
-}
-
-/// The client's, cut to a bound, or a new one.
-fn audit_id(head: &Parts) -> HeaderValue {
-    let given = head.headers.get(AUDIT_ID).and_then(|v| v.to_str().ok()).filter(|v| !v.is_empty());
-    let text = match given {
-        Some(id) => id.chars().take(AUDIT_ID_CHARS_MAX).collect(),
-        None => new_uid().to_string(),
-    };
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -1,18 +1,119 @@
 //! What admission plugins may ask of the server besides what is stored.
+//!
+//! Plugins cannot wait, and some authorizers have to ask another server. A question that cannot be answered at once is
+//! noted ([`Opinions`]); whoever called the plugins has it answered and calls them again. Until then what they decide is
+//! worth nothing.
 
-use crate::authorize::{Attributes, Authorizers, Target};
+use crate::authorize::{Attributes, Authorizers, Decision, Target};
 use crate::registry::{Endpoint, Resources};
 use crate::{form, scale};
 use admission::{Cluster, Form, Question, Served};
-use meta::{Value, json};
+use meta::{Str, Value, json};
 use resource::{Subresource, User};
 use schema::{Schema, TypeId};
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many questions of one request are answered by other servers; what is asked beyond that is refused.
+const OPINIONS_MAX: usize = 256;
 
 /// The server as admission plugins see it.
 pub struct Judge<'a> {
     pub authorizers: &'a Authorizers,
     pub resources: &'a Resources,
+    pub opinions: &'a Opinions,
+}
+
+/// What the authorizers said to the questions of one request that took waiting.
+#[derive(Debug, Default)]
+pub struct Opinions(Mutex<Vec<Opinion>>);
+
+#[derive(Debug)]
+struct Opinion {
+    asked: Asked,
+    /// `None`: it is not known yet.
+    allowed: Option<bool>,
+}
+
+/// [`Attributes`] that outlive who asked.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    user: User,
+    verb: Str,
+    path: Str,
+    /// Group, version, resource, subresource, namespace and name.
+    target: Option<[Str; 6]>,
+}
+
+impl Asked {
+    fn of(attributes: &Attributes) -> Asked {
+        let target = attributes
+            .resource
+            .map(|t| [t.group, t.version, t.resource, t.subresource, t.namespace, t.name].map(Str::from));
+        Asked { user: attributes.user.clone(), verb: attributes.verb.into(), path: attributes.path.into(), target }
+    }
+
+    async fn is_allowed(&self, authorizers: &Authorizers) -> bool {
+        let resource = self.target.as_ref().map(|[group, version, resource, subresource, namespace, name]| Target {
+            group,
+            version,
+            resource,
+            subresource,
+            namespace,
+            name,
+        });
+        let attributes = Attributes {
+            user: &self.user,
+            verb: &self.verb,
+            path: &self.path,
+            resource,
+            selection: Default::default(),
+        };
+        matches!(authorizers.decide(&attributes).await, Decision::Allow(_))
+    }
+}
+
+impl Opinions {
+    fn lock(&self) -> MutexGuard<'_, Vec<Opinion>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known; until it is, the question is noted and refused.
+    fn allows(&self, attributes: &Attributes) -> bool {
+        let (asked, mut known) = (Asked::of(attributes), self.lock());
+        match known.iter().find(|opinion| opinion.asked == asked) {
+            Some(opinion) => opinion.allowed == Some(true),
+            None if known.len() >= OPINIONS_MAX => false,
+            None => {
+                known.push(Opinion { asked, allowed: None });
+                false
+            }
+        }
+    }
+
+    /// Whether something was decided without an answer: then it is worth nothing.
+    pub fn are_missing(&self) -> bool {
+        self.lock().iter().any(|opinion| opinion.allowed.is_none())
+    }
+
+    /// By their places.
+    fn missing(&self) -> BTreeMap<usize, Asked> {
+        let known = self.lock();
+        let missing = known.iter().enumerate().filter(|(_, opinion)| opinion.allowed.is_none());
+        missing.map(|(at, opinion)| (at, opinion.asked.clone())).collect()
+    }
+
+    /// Asks for what is missing. True: there was something, and all must be decided again.
+    pub async fn complete(&self, authorizers: &Authorizers) -> bool {
+        let missing = self.missing();
+        for (at, asked) in &missing {
+            let allowed = asked.is_allowed(authorizers).await;
+            if let Some(opinion) = self.lock().get_mut(*at) {
+                opinion.allowed = Some(allowed);
+            }
+        }
+        !missing.is_empty()
+    }
 }
 
 /// What an object of a form is.
@@ -26,6 +127,13 @@ enum Kind<'a> {
 }
 
 impl<'a> Judge<'a> {
+    fn decide(&self, attributes: &Attributes) -> bool {
+        match self.authorizers.decide_at_once(attributes) {
+            Some(decision) => matches!(decision, Decision::Allow(_)),
+            None => self.opinions.allows(attributes),
+        }
+    }
+
     fn kind(&self, of: &Form) -> Kind<'a> {
         let Some(endpoint) = self.resources.endpoint(&of.group, &of.version, &of.resource) else { return Kind::Other };
         let d = &endpoint.descriptor;
@@ -39,7 +147,7 @@ impl<'a> Judge<'a> {
 
 impl Cluster for Judge<'_> {
     fn allows(&self, user: &User, question: &Question) -> bool {
-        self.authorizers.decide_at_once(&Attributes {
+        self.decide(&Attributes {
             user,
             verb: question.verb,
             path: "",
@@ -56,7 +164,7 @@ impl Cluster for Judge<'_> {
     }
 
     fn allows_path(&self, user: &User, verb: &str, path: &str) -> bool {
-        self.authorizers.decide_at_once(&Attributes { user, verb, path, resource: None, selection: Default::default() })
+        self.decide(&Attributes { user, verb, path, resource: None, selection: Default::default() })
     }
 
     fn resources_of(&self, group: &str, version: &str, kind: &str) -> Vec<Served> {

@@ -3,6 +3,7 @@
 
 use crate::admit::Admission;
 use crate::authenticate::{Answer, Bearer, Rejected, Remembered, Token, TokenOutcome, Tokens};
+use crate::judge::Opinions;
 use crate::options::{WriteKind, WriteOptions};
 use crate::path::PathInfo;
 use crate::registry::Resources;
@@ -177,6 +178,7 @@ pub async fn admit(
         dry_run: ctx.dry_run,
         now: ctx.now,
         warnings,
+        opinions: Opinions::default(),
     };
     admission.mutate(request).await?;
     admission.validate(request).await

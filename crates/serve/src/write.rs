@@ -10,6 +10,7 @@ mod commit;
 use crate::admit::Admission;
 use crate::change::{self, Intent};
 use crate::form;
+use crate::judge::Opinions;
 use crate::options::WriteOptions;
 use crate::route::Route;
 use crate::server::{Server, StoreReader, new_uid, random_bits};
@@ -196,6 +197,7 @@ impl<'a> Attempt<'a> {
             dry_run: write.options.dry_run,
             now: self.now,
             warnings: &write.warnings,
+            opinions: Opinions::default(),
         }
     }
 
@@ -281,10 +283,10 @@ pub struct Mutated<'a> {
 
 impl<'a> Mutated<'a> {
     /// System fields, resets, generation, and what the resource itself prepares; for a delete its plan.
-    pub fn prepare(self) -> Result<Prepared<'a>> {
+    pub async fn prepare(self) -> Result<Prepared<'a>> {
         let Mutated { attempt, new } = self;
         if let Some(object) = &new {
-            check_grant(&attempt, object)?;
+            check_grant(&attempt, object).await?;
         }
         let plan = match (new, &attempt.old, &attempt.write.intent) {
             (Some(object), None, _) => Plan::Create(prepare_created(&attempt, object)?),
@@ -302,10 +304,10 @@ impl<'a> Mutated<'a> {
 }
 
 /// Nobody gives away rights that they do not have.
-fn check_grant(attempt: &Attempt, object: &Value) -> Result<()> {
+async fn check_grant(attempt: &Attempt<'_>, object: &Value) -> Result<()> {
     let write = attempt.write;
     let descriptor = write.route.descriptor();
-    attempt.server.authorizers.check_grant(&auth::escalation::Write {
+    let granting = auth::escalation::Write {
         user: &write.user.name,
         groups: &write.user.groups,
         group: &descriptor.group,
@@ -315,7 +317,8 @@ fn check_grant(attempt: &Attempt, object: &Value) -> Result<()> {
         request_name: &write.route.info.name,
         old: attempt.old_value(),
         object,
-    })
+    };
+    attempt.server.authorizers.check_grant(&write.user, &granting).await
 }
 
 fn prepare_created(attempt: &Attempt, mut object: Value) -> Result<Value> {

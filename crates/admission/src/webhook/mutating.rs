@@ -9,6 +9,7 @@ use patch::json::Unfit;
 use std::sync::Arc;
 
 /// All mutating webhooks of one request in one round.
+#[derive(Clone)]
 pub struct Mutating {
     hooks: Hooks,
     next: usize,

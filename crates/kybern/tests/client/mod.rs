@@ -26,6 +26,14 @@ pub async fn ask(server: &TestServer, sender: Sender<'_>, method: &str, path: &s
     (response.status().as_u16(), document(response).await)
 }
 
+/// The code, the media type and the body of an answer.
+pub async fn raw(server: &TestServer, sender: Sender<'_>, method: &str, path: &str) -> (u16, String, String) {
+    let (head, body) = send(server, sender, method, path, &Value::Null).await.into_parts();
+    let media = head.headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    (head.status.as_u16(), media.to_owned(), String::from_utf8_lossy(&body).into_owned())
+}
+
 /// As [`ask`], but what succeeds is not read: it may be a stream without an end.
 pub async fn head(server: &TestServer, sender: Sender<'_>, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let response = send(server, sender, method, path, body).await;

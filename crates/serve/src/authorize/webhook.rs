@@ -104,6 +104,10 @@ impl Authorizer for Webhook {
         Answer::Later(Box::pin(self.decide(attributes)))
     }
 
+    fn asks_others(&self) -> bool {
+        true
+    }
+
     fn rules(&self, _: &User, _: &str) -> Option<Value> {
         let why = "webhook authorizer does not support user rule resolution";
         Some(value!({"incomplete": true, "evaluationError": why}))
