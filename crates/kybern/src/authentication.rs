@@ -110,7 +110,7 @@ impl Authentication {
     }
 
     /// Who signs client certificates, PEM.
-    pub fn client_bundle(&self, own_ca: &str) -> Result<String, String> {
+    fn client_bundle(&self, own_ca: &str) -> Result<String, String> {
         self.client_ca.as_ref().map_or_else(|| Ok(own_ca.to_owned()), |path| trust::read_file(CLIENT_CA, path))
     }
 

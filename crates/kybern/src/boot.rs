@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full};
 use meta::Value;
+use meta::time::Timestamp;
 use serve::Server;
 use serve::listen::Peer;
 use tokio::task::JoinSet;
@@ -87,6 +88,19 @@ const PAUSE: Duration = Duration::from_millis(50);
 async fn write_once(server: &Arc<Server>, facts: &Facts) -> Result<(), String> {
     write_all(server, cluster::foundations(facts)).await?;
     write_all(server, everything_else(server, facts)).await
+}
+
+/// What is missing of them, or is not as it should be, is written again.
+pub async fn ensure_flow_control(server: &Arc<Server>) -> Result<(), String> {
+    write_all(server, flow_control::objects(server)).await
+}
+
+/// What these say is told to servers behind this one.
+pub async fn ensure_authorities(server: &Arc<Server>, authorities: &authorities::Authorities) -> Result<(), String> {
+    match authorities::wanted(server, authorities, Timestamp::now().seconds) {
+        Some(wanted) => ensure(server, &wanted).await,
+        None => Ok(()),
+    }
 }
 
 async fn write_all(server: &Arc<Server>, wanted: Vec<Wanted>) -> Result<(), String> {

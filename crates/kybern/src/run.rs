@@ -162,7 +162,10 @@ impl Running {
         }
         let definitions = definitions::start(server.clone()).await;
         flow_control::start(server.clone());
-        let statuses = keep::start(server.clone());
+        let statuses = {
+            let (authentication, ca) = (options.authentication.clone(), pki.ca.clone());
+            keep::start(server.clone(), move || authentication.authorities(&ca))
+        };
         let aggregation =
             aggregate::start(server.clone(), services, aggregate::Routing::resolve(&options.aggregation)?);
         let member = |advertised| Membership::new(server.clone(), advertised, address.port());

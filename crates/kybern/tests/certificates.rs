@@ -1,14 +1,17 @@
 //! Client certificates and front proxies: who is believed, and what is refused however it is presented.
 
+mod client;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use client::{Sender, ask, audit_flags, expect_refusal};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use kybern::TestServer;
-use meta::value;
+use meta::{Value, value};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -35,7 +38,7 @@ fn authority(name: &str) -> Issuer {
 }
 
 /// What a good client's certificate says.
-fn client(name: &str, group: &str) -> CertificateParams {
+fn of_client(name: &str, group: &str) -> CertificateParams {
     let mut params = CertificateParams::new(vec![]).expect("parameters");
     params.distinguished_name = rcgen::DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -79,26 +82,34 @@ async fn server(folder: &Path, clients: &Issuer, proxies: &Issuer) -> TestServer
         "--requestheader-group-headers=X-Remote-Group".into(),
         "--requestheader-extra-headers-prefix=X-Remote-Extra-".into(),
     ];
-    TestServer::start_with(&flags.each_ref().map(String::as_str)).await.expect("a server")
+    let (audit, _) = audit_flags(folder);
+    let flags: Vec<&str> = flags.iter().chain(&audit).map(String::as_str).collect();
+    TestServer::start_with(&flags).await.expect("a server")
+}
+
+/// The ConfigMap that tells the servers behind this one whom to believe.
+async fn told(server: &TestServer) -> Value {
+    let path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
+    ask(server, Sender::Itself, "GET", path, &Value::Null).await.1["data"].clone()
 }
 
 #[tokio::test]
 async fn bad_certificates_are_a_401() {
     let (folder, clients) = (tempfile::tempdir().expect("a folder"), authority("clients"));
     let server = server(folder.path(), &clients, &authority("proxies")).await;
-    let good = signed(client("ann", "dev"), &clients);
+    let good = signed(of_client("ann", "dev"), &clients);
     assert_eq!(who(&server, &good, &[]).await.as_deref(), Ok("ann: dev system:authenticated"));
     let changed = |change: &dyn Fn(&mut CertificateParams)| {
-        let mut params = client("ann", "system:masters");
+        let mut params = of_client("ann", "system:masters");
         change(&mut params);
         signed(params, &clients)
     };
     let mut middle = CertificateParams::new(vec![]).expect("parameters");
     middle.is_ca = IsCa::ExplicitNoCa;
     let no_authority = CertifiedIssuer::signed_by(middle, key(), &clients).expect("a certificate");
-    let mut by_no_authority = signed(client("ann", "system:masters"), &no_authority);
+    let mut by_no_authority = signed(of_client("ann", "system:masters"), &no_authority);
     by_no_authority.push(no_authority.der().clone());
-    let own = client("ann", "system:masters").self_signed(&key()).expect("a certificate").der().clone();
+    let own = of_client("ann", "system:masters").self_signed(&key()).expect("a certificate").der().clone();
     let nameless = changed(&|params| params.distinguished_name = rcgen::DistinguishedName::new());
     assert_eq!(
         who(&server, &nameless, &[]).await,
@@ -110,12 +121,13 @@ async fn bad_certificates_are_a_401() {
         ("not valid yet", changed(&|params| params.not_before = date_time_ymd(2999, 1, 1))),
         ("for servers", changed(&|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth])),
         ("self-signed", vec![own]),
-        ("another authority of the same name", signed(client("ann", "system:masters"), &authority("clients"))),
+        ("another authority of the same name", signed(of_client("ann", "system:masters"), &authority("clients"))),
         ("signed by one who may not sign", by_no_authority),
         ("no certificate", vec![CertificateDer::from(b"certificate".to_vec())]),
     ];
     for (what, chain) in cases {
         assert_eq!(who(&server, &chain, &[]).await, Err(401), "{what}");
+        expect_refusal(&folder.path().join("audit.log"), "x509", what);
     }
 }
 
@@ -125,21 +137,22 @@ async fn only_front_proxies_speak_for_others() {
         (tempfile::tempdir().expect("a folder"), authority("clients"), authority("proxies"));
     let server = server(folder.path(), &clients, &proxies).await;
     let smuggled = [("X-Remote-User", "root"), ("X-Remote-Group", "system:masters"), ("X-Remote-Extra-Scopes", "all")];
-    let front = signed(client("front", "x"), &proxies);
+    let front = signed(of_client("front", "x"), &proxies);
     assert_eq!(who(&server, &front, &smuggled).await.as_deref(), Ok("root: system:masters system:authenticated"));
     assert_eq!(who(&server, &[], &smuggled).await, Err(403), "nobody stays nobody, who may not ask");
-    let ann = signed(client("ann", "dev"), &clients);
+    let ann = signed(of_client("ann", "dev"), &clients);
     assert_eq!(who(&server, &ann, &smuggled).await.as_deref(), Ok("ann: dev system:authenticated"));
-    let mut expired = client("front", "x");
+    let mut expired = of_client("front", "x");
     expired.not_after = date_time_ymd(2020, 1, 1);
     let refused: [(&str, Chain); 4] = [
-        ("a name that is not allowed", signed(client("other", "x"), &proxies)),
+        ("a name that is not allowed", signed(of_client("other", "x"), &proxies)),
         ("expired", signed(expired, &proxies)),
-        ("a client's authority", signed(client("front", "x"), &authority("proxies"))),
+        ("a client's authority", signed(of_client("front", "x"), &authority("proxies"))),
         ("no certificate", vec![CertificateDer::from(vec![])]),
     ];
     for (what, chain) in refused {
         assert_eq!(who(&server, &chain, &smuggled).await, Err(401), "{what}");
+        expect_refusal(&folder.path().join("audit.log"), "x509", what);
     }
     assert_eq!(who(&server, &front, &[]).await, Err(401), "a proxy that speaks for nobody is no client");
 }
@@ -149,7 +162,7 @@ async fn authorities_change_without_a_new_start() {
     let (folder, clients) = (tempfile::tempdir().expect("a folder"), authority("clients"));
     let server = server(folder.path(), &clients, &authority("proxies")).await;
     let next = authority("next");
-    let [old, new] = [&clients, &next].map(|issuer| signed(client("ann", "dev"), issuer));
+    let [old, new] = [&clients, &next].map(|issuer| signed(of_client("ann", "dev"), issuer));
     assert!(who(&server, &old, &[]).await.is_ok());
     assert_eq!(who(&server, &new, &[]).await, Err(401));
     std::fs::write(folder.path().join("clients.pem"), next.pem()).expect("a file");
@@ -159,4 +172,17 @@ async fn authorities_change_without_a_new_start() {
         tokio::task::yield_now().await;
     }
     assert_eq!(who(&server, &old, &[]).await, Err(401), "also what was believed a moment ago");
+    // What others were told stays, since other servers may still believe it.
+    let certificates = async || {
+        let told = told(&server).await;
+        outbound::certificates(told["client-ca-file"].str()).map_or(0, |certificates| certificates.len())
+    };
+    while certificates().await < 2 {
+        assert!(Instant::now() < deadline, "others are not told");
+        tokio::task::yield_now().await;
+    }
+    let told = told(&server).await;
+    assert_eq!(told["requestheader-allowed-names"].str(), "[\"front\"]");
+    assert_eq!(told["requestheader-extra-headers-prefix"].str(), "[\"X-Remote-Extra-\"]");
+    assert!(outbound::certificates(told["requestheader-client-ca-file"].str()).is_ok());
 }

@@ -6,10 +6,11 @@ use auth::jose::PrivateKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use client::Sender::{Itself, Nobody, Token};
-use client::{ask, create, name_of};
+use client::{ask, audit_flags, audited, create, expect_refusal, head_of, name_of};
 use kybern::TestServer;
 use meta::time::Timestamp;
 use meta::{Value, value};
+use std::time::{Duration, Instant};
 
 const ACCOUNTS: &str = "/api/v1/namespaces/default/serviceaccounts";
 const SECRETS: &str = "/api/v1/namespaces/default/secrets";
@@ -66,7 +67,10 @@ async fn bound_tokens_end_with_what_they_are_bound_to() {
 
 #[tokio::test]
 async fn forged_tokens_are_refused_and_never_anonymous() {
-    let (server, key, uid) = server(&["--api-audiences=api", "--service-account-issuer=https://i"]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (audit, log) = audit_flags(folder.path());
+    let (server, key, uid) =
+        server(&["--api-audiences=api", "--service-account-issuer=https://i", &audit[0], &audit[1]]).await;
     let now = Timestamp::now().seconds;
     let claims = value!({
         "aud": ["api"], "iss": "https://i", "sub": ROBOT, "iat": now, "nbf": now, "exp": (now + 600),
@@ -107,6 +111,7 @@ async fn forged_tokens_are_refused_and_never_anonymous() {
     ];
     for (what, token) in cases {
         assert_eq!(name_of(&server, Token(&token)).await, Err(401), "{what}");
+        expect_refusal(&log, "bearer", what);
     }
 }
 
@@ -138,17 +143,7 @@ async fn reviews_say_whose_a_token_is_and_for_whom() {
 #[tokio::test]
 async fn kept_tokens_live_as_long_as_their_secret() {
     let (server, key, uid) = server(&[]).await;
-    let claim = |name: &str| format!("kubernetes.io/serviceaccount/{name}");
-    let mut claims = value!({"iss": "kubernetes/serviceaccount", "sub": ROBOT});
-    for (name, text) in [
-        ("namespace", "default"),
-        ("secret.name", "kept"),
-        ("service-account.name", "robot"),
-        ("service-account.uid", &uid),
-    ] {
-        claims.set(&claim(name), text);
-    }
-    let token = key.sign(&claims).expect("a token");
+    let token = key.sign(&kept_claims(&uid)).expect("a token");
     assert_eq!(name_of(&server, Token(&token)).await, Err(401), "no secret holds it");
     let secret = value!({
         "metadata": {"name": "kept", "annotations": {"kubernetes.io/service-account.name": "robot"}},
@@ -168,6 +163,79 @@ async fn kept_tokens_live_as_long_as_their_secret() {
     ask(&server, Itself, "PATCH", &path, &value!({"data": {"token": (STANDARD.encode(&token))}})).await;
     assert_eq!(ask(&server, Itself, "DELETE", &path, &Value::Null).await.0, 200);
     assert_eq!(name_of(&server, Token(&token)).await, Err(401), "the secret is gone");
+}
+
+/// A token that a secret keeps, as controllers of old made them.
+fn kept_claims(uid: &str) -> Value {
+    let claim = |name: &str| format!("kubernetes.io/serviceaccount/{name}");
+    let mut claims = value!({"iss": "kubernetes/serviceaccount", "sub": ROBOT});
+    for (name, text) in [
+        ("namespace", "default"),
+        ("secret.name", "kept"),
+        ("service-account.name", "robot"),
+        ("service-account.uid", uid),
+    ] {
+        claims.set(&claim(name), text);
+    }
+    claims
+}
+
+#[tokio::test]
+async fn use_of_kept_tokens_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (audit, log) = audit_flags(folder.path());
+    let (server, key, uid) = server(&[&audit[0], &audit[1]]).await;
+    let kept = key.sign(&kept_claims(&uid)).expect("a token");
+    let secret = value!({
+        "metadata": {"name": "kept", "annotations": {"kubernetes.io/service-account.name": "robot"}},
+        "type": "kubernetes.io/service-account-token",
+        "data": {"token": (STANDARD.encode(&kept))}
+    });
+    create(&server, SECRETS, &secret).await;
+    let told = async |path: &str| {
+        let head = head_of(&server, Token(&kept), "GET", path).await;
+        let warning = head.headers.get("warning").map(|text| text.to_str().unwrap_or_default().to_owned());
+        let annotations = audited(&log).pop().expect("an event")["annotations"].clone();
+        (head.status.as_u16(), warning, annotations)
+    };
+    let (code, warning, annotations) = told("/version").await;
+    assert_eq!((code, warning), (200, None));
+    assert_eq!(annotations["authentication.k8s.io/legacy-token"].str(), ROBOT);
+    assert_eq!(annotations["authentication.k8s.io/legacy-token-manual-secret"].str(), "kept");
+
+    // The day is written by and by.
+    let today = Timestamp::now().to_rfc3339().split('T').next().unwrap_or_default().to_owned();
+    let path = format!("{SECRETS}/kept");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let (_, secret) = ask(&server, Itself, "GET", &path, &Value::Null).await;
+        if secret["metadata"]["labels"]["kubernetes.io/legacy-token-last-used"].str() == today {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the use is not written");
+        tokio::task::yield_now().await;
+    }
+    let map = "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking";
+    assert_eq!(ask(&server, Itself, "GET", map, &Value::Null).await.1["data"]["since"].str(), today);
+
+    let robot = format!("{ACCOUNTS}/robot");
+    ask(&server, Itself, "PATCH", &robot, &value!({"secrets": [{"name": "kept"}]})).await;
+    let (_, warning, annotations) = told("/version").await;
+    let text = "299 - \"Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated secret-based tokens.\"";
+    assert_eq!(warning.as_deref(), Some(text));
+    assert_eq!(annotations["authentication.k8s.io/legacy-token-autogenerated-secret"].str(), "kept");
+
+    let mark = value!({"metadata": {"labels": {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}}});
+    ask(&server, Itself, "PATCH", &path, &mark).await;
+    let (code, _, annotations) = told("/version").await;
+    assert_eq!((code, annotations["authentication.k8s.io/legacy-token-invalidated"].str()), (401, "kept/default"));
+
+    // Of new tokens the log knows which they are.
+    let made = token(&server, value!({})).await;
+    let claims = URL_SAFE_NO_PAD.decode(made.split('.').nth(1).unwrap_or_default()).expect("claims");
+    let id = format!("JTI={}", meta::json::parse(&claims).expect("claims").value["jti"].str());
+    let event = audited(&log).pop().expect("an event");
+    assert_eq!(event["annotations"]["authentication.kubernetes.io/issued-credential-id"].str(), id);
 }
 
 #[tokio::test]

@@ -19,4 +19,4 @@ pub use descriptor::{
     SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
 };
 pub use hooks::{Hooks, NoHooks, Recorded, SideWrite};
-pub use token::{Claims, KEPT_ISSUER, Presented, TokenPolicy, TokenRules};
+pub use token::{Claims, KEPT_ISSUER, Presented, TokenNotes, TokenPolicy, TokenRules};

@@ -42,6 +42,17 @@ pub struct Presented<'a> {
     pub lookup: bool,
 }
 
+/// What is said of a token besides whose it is, also when it is refused.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenNotes {
+    /// Texts for Warning headers.
+    pub warnings: Vec<String>,
+    /// Audit annotations: key and value.
+    pub annotations: Vec<(&'static str, String)>,
+    /// Namespace and name of the secret that keeps the token, if it does not say yet that it was used today.
+    pub used: Option<(Str, Str)>,
+}
+
 /// The rules of such tokens. Keys and signatures are the server's business.
 pub trait TokenRules: Send + Sync {
     /// Checks a TokenRequest for `account`, fills in what it leaves out, and says what the token claims.
@@ -49,5 +60,10 @@ pub trait TokenRules: Send + Sync {
 
     /// Who bears a token, while it is in its time and all that it is bound to is still there; the error is for the log
     /// and for reviews of tokens.
-    fn bearer(&self, reader: &dyn Reader, presented: &Presented) -> std::result::Result<User, String>;
+    fn bearer(
+        &self,
+        reader: &dyn Reader,
+        presented: &Presented,
+        notes: &mut TokenNotes,
+    ) -> std::result::Result<User, String>;
 }

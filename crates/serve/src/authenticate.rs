@@ -27,6 +27,7 @@ pub use webhook::TokenWebhook;
 pub use x509::{ClientCertificates, common_name};
 
 use crate::listen::Peer;
+use crate::warnings::Warnings;
 
 /// A future that a trait object can return.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -52,6 +53,8 @@ pub struct Credentials<'a> {
     pub peer: &'a Peer,
     /// The path, without the query.
     pub path: &'a str,
+    /// Told what the credentials' kind says of them.
+    pub warnings: &'a Warnings,
 }
 
 /// Credentials were given and are wrong. The text is for the log, never for the client.

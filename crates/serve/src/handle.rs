@@ -102,7 +102,7 @@ where
     let arrival = Arrival { head, peer, info: &info, long_running: is_long_running(&info) };
     let timeout =
         timeout(server, query, &info).inspect_err(|status| trail.refuse(|| status.message.clone(), &arrival))?;
-    let credentials = Credentials { headers: &head.headers, peer, path: head.uri.path() };
+    let credentials = Credentials { headers: &head.headers, peer, path: head.uri.path(), warnings };
     let authenticated = server.authenticators.authenticate(&credentials).await.inspect_err(|_| {
         trail.refuse(|| authentication_failure(head, peer, query), &arrival);
     })?;

@@ -18,7 +18,7 @@ pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Ou
             object.set("status", value!({"userInfo": (user_info(&write.user))}));
         }
         Review::Token => {
-            let status = token(server, &object["spec"]).await?;
+            let status = token(server, write, &object["spec"]).await?;
             object.set("status", status);
         }
         Review::Access(whose) => {
@@ -62,14 +62,14 @@ fn user_info(user: &User) -> Value {
     Value::Object(info)
 }
 
-async fn token(server: &Server, spec: &Value) -> Result<Value> {
+async fn token(server: &Server, write: &Write, spec: &Value) -> Result<Value> {
     let text = spec["token"].str();
     if text.is_empty() {
         return Err(Status::bad_request("token is required for TokenReview in authentication"));
     }
     let wanted: Vec<Str> = spec["audiences"].items().iter().map(|audience| audience.str().into()).collect();
     let audiences = if wanted.is_empty() { &server.authenticators.tokens.audiences } else { &wanted };
-    match server.authenticators.review(Token { text, audiences }).await {
+    match server.authenticators.review(Token { text, audiences, warnings: &write.warnings }).await {
         Ok(Bearer { user, audiences }) => {
             let audiences = audiences.iter().map(Value::from).collect::<Vec<Value>>();
             Ok(value!({"authenticated": true, "user": (user_info(&user)), "audiences": audiences}))

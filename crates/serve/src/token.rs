@@ -13,10 +13,12 @@ use admission::Operation;
 use auth::jose::{Algorithm, PrivateKey, PublicKey, Unverified};
 use meta::time::Timestamp;
 use meta::{Gvk, Str, Value, value};
-use resource::{Claims, Context, KEPT_ISSUER, Presented, TokenPolicy, TokenRules};
-use std::sync::Arc;
+use resource::{Claims, Context, KEPT_ISSUER, Presented, TokenNotes, TokenPolicy, TokenRules};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::Store;
+use tokio::sync::Notify;
 
 /// How long a verified signature is believed. Whether the token still holds is asked every time.
 const VERIFIED_TIME_MAX: Duration = Duration::from_secs(60);
@@ -33,17 +35,52 @@ pub struct TokenKeys {
     pub lookup: bool,
     /// `--service-account-jwks-uri`
     pub jwks_uri: Option<String>,
+    pub used: UsedSecrets,
+}
+
+/// How many secrets wait to be marked. Those of others are marked when their tokens are used again.
+const USED_MAX: usize = 10_000;
+
+/// Secrets whose tokens were used, by namespace and name, until that is written on them.
+#[derive(Default)]
+pub struct UsedSecrets {
+    names: Mutex<BTreeSet<(Str, Str)>>,
+    changed: Notify,
+}
+
+impl UsedSecrets {
+    fn note(&self, name: (Str, Str)) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if names.len() < USED_MAX && names.insert(name) {
+            self.changed.notify_one();
+        }
+    }
+
+    fn take(&self) -> BTreeSet<(Str, Str)> {
+        std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until there are some.
+    pub async fn next(&self) -> BTreeSet<(Str, Str)> {
+        loop {
+            let names = self.take();
+            if !names.is_empty() {
+                return names;
+            }
+            self.changed.notified().await;
+        }
+    }
 }
 
 impl TokenKeys {
     /// The token.
-    fn sign(&self, claims: &Claims, now: Timestamp) -> Result<String, String> {
+    fn sign(&self, claims: &Claims, id: &str, now: Timestamp) -> Result<String, String> {
         let mut payload = value!({
             "aud": (claims.audiences.iter().map(Value::from).collect::<Vec<Value>>()),
             "exp": (now.seconds.saturating_add(claims.seconds)),
             "iat": (now.seconds),
             "iss": (self.issuers.first()),
-            "jti": (new_uid())
+            "jti": id
         });
         for (key, value) in claims.private.entries() {
             payload.set(key, value);
@@ -122,9 +159,11 @@ impl AccountTokens {
                 claims
             }
         };
+        let trail = &token.warnings.trail;
         let mut meant = claims.audiences();
         if meant.is_empty() {
             // Such as are kept in secrets are for this server.
+            trail.annotate("authentication.k8s.io/legacy-token", || claims["sub"].str().to_owned());
             meant.clone_from(&self.keys.policy.audiences);
         }
         let good: Vec<Str> = token.audiences.iter().filter(|wanted| meant.contains(wanted)).cloned().collect();
@@ -134,7 +173,14 @@ impl AccountTokens {
         }
         let reader = StoreReader { resources: &self.resources, store: &self.store };
         let presented = Presented { token: token.text, claims: &claims, now, lookup: self.keys.lookup };
-        let user = self.rules.bearer(&reader, &presented)?;
+        let mut notes = TokenNotes::default();
+        let user = self.rules.bearer(&reader, &presented, &mut notes);
+        token.warnings.extend(notes.warnings);
+        notes.annotations.into_iter().for_each(|(key, text)| trail.annotate(key, || text));
+        if let Some(secret) = notes.used {
+            self.keys.used.note(secret);
+        }
+        let user = user?;
         Ok(Some(Bearer { user, audiences: good }))
     }
 }
@@ -196,7 +242,9 @@ pub fn issue(
     let Some(keys) = &server.tokens else { return Err(meta::Status::resource_not_found()) };
     let claims = rules.plan(ctx, account, &mut request, &keys.policy)?;
     warnings.extend(claims.warning.clone());
-    let token = keys.sign(&claims, ctx.now).map_err(meta::Status::internal)?;
+    let id = new_uid();
+    let token = keys.sign(&claims, &id, ctx.now).map_err(meta::Status::internal)?;
+    warnings.trail.annotate("authentication.kubernetes.io/issued-credential-id", || format!("JTI={id}"));
     let metadata = request.entry("metadata");
     for field in ["name", "namespace"] {
         metadata.set(field, &account["metadata"][field]);
@@ -229,6 +277,7 @@ mod tests {
             signer,
             lookup: true,
             jwks_uri: None,
+            used: UsedSecrets::default(),
         };
         let now = Timestamp { seconds: 1_000_000, nanos: 0 };
         let claims = Claims {
@@ -238,7 +287,7 @@ mod tests {
             private: value!({"x": 1}),
             warning: None,
         };
-        let token = keys.sign(&claims, now).unwrap_or_default();
+        let token = keys.sign(&claims, "id", now).unwrap_or_default();
         let read = keys.verify(&token).ok().flatten().map(|claims| Value::clone(&claims)).unwrap_or_default();
         assert_eq!((read["sub"].str(), read["x"].int(), read["exp"].int()), ("s", 1, 1_000_600));
         let of = |issuer: &str, key: &PrivateKey| key.sign(&value!({"iss": issuer})).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auth::jose::{PrivateKey, PublicKey};
 use resource::TokenPolicy;
-use serve::token::TokenKeys;
+use serve::token::{TokenKeys, UsedSecrets};
 
 use crate::flags::Given;
 use crate::options::{duration, path};
@@ -79,6 +79,7 @@ impl Accounts {
             extends: self.extends,
         };
         let issuers = self.issuers.iter().map(|issuer| issuer.as_str().into()).collect();
-        Ok(TokenKeys { issuers, policy, signer, verifiers, lookup: self.lookup, jwks_uri: self.jwks_uri.clone() })
+        let (lookup, jwks_uri) = (self.lookup, self.jwks_uri.clone());
+        Ok(TokenKeys { issuers, policy, signer, verifiers, lookup, jwks_uri, used: UsedSecrets::default() })
     }
 }

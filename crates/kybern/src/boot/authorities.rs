@@ -10,7 +10,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::{How, Wanted};
 
 pub const NAME: &str = "extension-apiserver-authentication";
-const NAMESPACE: &str = "kube-system";
+pub const NAMESPACE: &str = "kube-system";
 const PROXY_AUTHORITY: &str = "requestheader-client-ca-file";
 /// Written when it has something in it only.
 const UID_HEADERS: &str = "requestheader-uid-headers";

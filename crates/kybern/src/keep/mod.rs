@@ -1,10 +1,14 @@
-//! Statuses that the server itself keeps: whether flow schemas dangle, and what quotas are used for. One task, until
-//! it is aborted.
+//! What the server itself keeps: whether flow schemas dangle and which there are, what quotas are used for, whom it trusts,
+//! and when kept tokens were used. One task, until it is aborted.
 
+mod authorities;
+mod flow_control;
 mod flow_schemas;
+mod legacy_tokens;
 mod quotas;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::select_all;
 use meta::Value;
@@ -13,10 +17,62 @@ use serve::{Server, StoreReader};
 use store::Cursor;
 use tokio::task::JoinHandle;
 
-pub fn start(server: Arc<Server>) -> JoinHandle<()> {
+use crate::boot::authorities::Authorities;
+
+/// `authorities` are what the flags say now.
+pub fn start(
+    server: Arc<Server>,
+    authorities: impl Fn() -> Result<Authorities, String> + Send + Sync + 'static,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
-        tokio::join!(flow_schemas::keep(&server), quotas::keep(&server));
+        tokio::join!(
+            authorities::keep(&server, &authorities),
+            flow_control::keep(&server),
+            flow_schemas::keep(&server),
+            legacy_tokens::keep(&server),
+            quotas::keep(&server)
+        );
     })
+}
+
+/// How long to wait before looking again when history was lost.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// One object, and when it changes.
+struct FollowedObject {
+    key: String,
+    cursor: Option<Cursor>,
+    get: Box<dyn Fn(&Server) -> Option<Value> + Send + Sync>,
+}
+
+fn followed_object(server: &Server, group: &str, plural: &str, namespace: &str, name: &str) -> FollowedObject {
+    let resources = server.registry.load();
+    let key = resources.stored(group, plural).map(|endpoint| endpoint.key(namespace, name)).unwrap_or_default();
+    let [group, plural, namespace, name] = [group, plural, namespace, name].map(str::to_owned);
+    let get = Box::new(move |server: &Server| {
+        let resources = server.registry.load();
+        StoreReader { resources: &resources, store: &server.store }.get(&group, &plural, &namespace, &name)
+    });
+    let cursor = server.store.watch(&key, server.store.revision()).ok();
+    FollowedObject { key, cursor, get }
+}
+
+impl FollowedObject {
+    fn get(&self, server: &Server) -> Option<Value> {
+        (self.get)(server)
+    }
+
+    /// Returns after a change since it was followed or since the last return; sometimes without one.
+    async fn changed(&mut self, server: &Server) {
+        let well = match &mut self.cursor {
+            Some(cursor) => cursor.next().await.is_ok(),
+            None => false,
+        };
+        if !well {
+            tokio::time::sleep(PAUSE).await;
+            self.cursor = server.store.watch(&self.key, server.store.revision()).ok();
+        }
+    }
 }
 
 fn list(server: &Server, group: &str, plural: &str) -> Vec<Value> {

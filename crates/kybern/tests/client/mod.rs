@@ -3,6 +3,8 @@
 // Each file of tests uses its own part.
 #![allow(dead_code)]
 
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
@@ -34,6 +36,11 @@ pub async fn raw(server: &TestServer, sender: Sender<'_>, method: &str, path: &s
     (head.status.as_u16(), media.to_owned(), String::from_utf8_lossy(&body).into_owned())
 }
 
+/// The head of an answer.
+pub async fn head_of(server: &TestServer, sender: Sender<'_>, method: &str, path: &str) -> http::response::Parts {
+    send(server, sender, method, path, &Value::Null).await.into_parts().0
+}
+
 /// As [`ask`], but what succeeds is not read: it may be a stream without an end.
 pub async fn head(server: &TestServer, sender: Sender<'_>, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let response = send(server, sender, method, path, body).await;
@@ -58,6 +65,34 @@ async fn send(server: &TestServer, sender: Sender<'_>, method: &str, path: &str,
     let request = request.header("content-type", media_type).body(Full::new(bytes)).expect("a request");
     let peer = if matches!(sender, Sender::Itself) { Peer::loopback() } else { Peer::default() };
     server.request_from(peer, request).await
+}
+
+/// Flags that have everything recorded, and where it is.
+pub fn audit_flags(folder: &Path) -> (Vec<String>, PathBuf) {
+    let (policy, log) = (folder.join("policy.yaml"), folder.join("audit.log"));
+    let text = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\nomitStages: [RequestReceived]\n";
+    std::fs::write(&policy, text).expect("a file");
+    let flag = |name: &str, path: &Path| format!("--{name}={}", path.display());
+    (vec![flag("audit-policy-file", &policy), flag("audit-log-path", &log)], log)
+}
+
+/// What was recorded of requests that are not the server's own, since the last call.
+pub fn audited(log: &Path) -> Vec<Value> {
+    let own = format!("kube-apiserver/{}", serve::version::git_version());
+    let text = std::fs::read_to_string(log).expect("the log");
+    std::fs::write(log, "").expect("the log");
+    let events = text.lines().map(|line| meta::json::parse(line.as_bytes()).expect("JSON").value);
+    events.filter(|event| event["userAgent"].str() != own).collect()
+}
+
+/// That the last thing recorded is a request whose sender was not believed, and says how they tried.
+pub fn expect_refusal(log: &Path, attempted: &str, what: &str) {
+    let events = audited(log);
+    let last = events.last().unwrap_or_else(|| panic!("{what}: nothing is recorded"));
+    let status = &last["responseStatus"];
+    let wanted = format!("Authentication failed, attempted: {attempted}");
+    assert_eq!((status["code"].int(), status["message"].str()), (401, wanted.as_str()), "{what}: {last:?}");
+    assert_eq!(last["user"].entries().count(), 0, "{what}");
 }
 
 /// Makes an object with full rights.

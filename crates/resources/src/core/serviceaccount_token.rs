@@ -6,7 +6,7 @@ mod kept;
 use meta::field::{ErrorList, Path};
 use meta::time::Timestamp;
 use meta::{Gvk, Result, Status, Str, Value, value};
-use resource::{Claims, Context, KEPT_ISSUER, Presented, Reader, TokenPolicy, TokenRules, User};
+use resource::{Claims, Context, KEPT_ISSUER, Presented, Reader, TokenNotes, TokenPolicy, TokenRules, User};
 
 const GROUP: &str = "authentication.k8s.io";
 const KIND: &str = "TokenRequest";
@@ -55,10 +55,15 @@ impl TokenRules for ServiceAccountToken {
         Ok(Claims { subject, audiences: wanted, seconds, private: value!({PRIVATE: private}), warning })
     }
 
-    fn bearer(&self, reader: &dyn Reader, presented: &Presented) -> std::result::Result<User, String> {
+    fn bearer(
+        &self,
+        reader: &dyn Reader,
+        presented: &Presented,
+        notes: &mut TokenNotes,
+    ) -> std::result::Result<User, String> {
         let claims = presented.claims;
         if claims["iss"].str() == KEPT_ISSUER {
-            return kept::bearer(reader, presented);
+            return kept::bearer(reader, presented, notes);
         }
         check_time(claims, presented.now)?;
         let private = &claims[PRIVATE];
@@ -81,6 +86,13 @@ impl TokenRules for ServiceAccountToken {
                 return Err(format!("{claim} UID ({own}) does not match service account {claim} ref claim ({uid})"));
             }
         }
+        if let Some(seconds) = private["warnafter"].as_int().map(|from| presented.now.seconds.saturating_sub(from))
+            && seconds > 0
+        {
+            let subject = claims["sub"].str();
+            let text = format!("subject: {subject}, seconds after warning threshold: {seconds}");
+            notes.annotations.push(("authentication.k8s.io/stale-token", text));
+        }
         Ok(user(claims, namespace, name))
     }
 }
@@ -94,7 +106,7 @@ fn check_time(claims: &Value, now: Timestamp) -> std::result::Result<(), String>
         return Err("service account token has expired".into());
     }
     if time("iat").is_some_and(|at| at > now.seconds.saturating_add(LEEWAY_SECONDS)) {
-        return Err("service account token claims could not be validated due to unexpected validation error".into());
+        return Err("service account token is issued in the future".into());
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use meta::Str;
 use resource::User;
 
 use super::{Answer, Authenticator, Credentials, Outcome, Rejected};
+use crate::warnings::Warnings;
 
 const INVALID: &str = "invalid bearer token";
 const SUBPROTOCOL_PREFIX: &str = "base64url.bearer.authorization.k8s.io.";
@@ -21,6 +22,8 @@ pub struct Token<'a> {
     pub text: &'a str,
     /// It must be good for one of these.
     pub audiences: &'a [Str],
+    /// Of the request that brings it.
+    pub warnings: &'a Warnings,
 }
 
 /// Whom a token stands for.
@@ -94,7 +97,7 @@ impl Authenticator for BearerTokens {
         };
         match token {
             Ok(Some(text)) => Answer::Later(Box::pin(async move {
-                let token = Token { text: &text, audiences: &self.audiences };
+                let token = Token { text: &text, audiences: &self.audiences, warnings: credentials.warnings };
                 self.resolve(token).await.map(|bearer| Some(bearer.user))
             })),
             Ok(None) => Answer::Now(Ok(None)),

@@ -16,7 +16,7 @@ async fn ask(union: &Authenticators, headers: &[(&str, &str)]) -> Result<(String
         map.append(name, HeaderValue::from_str(value).expect("a header value"));
     }
     let peer = Peer::default();
-    let credentials = Credentials { headers: &map, peer: &peer, path: "/" };
+    let credentials = Credentials { headers: &map, peer: &peer, path: "/", warnings: &Warnings::default() };
     match union.authenticate(&credentials).await {
         Ok(who) => Ok((who.user().name.to_string(), who.user().groups.join(" "))),
         Err(status) => Err(status.code),
