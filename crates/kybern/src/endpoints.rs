@@ -37,6 +37,7 @@ impl Membership {
             extract: Arc::new(|key, _| Ok(Meta { name: name_of(key).into(), ..Meta::default() })),
             field_names: Vec::new(),
             canonical: None,
+            in_etcd: None,
         });
         Membership { server, address, port }
     }

@@ -43,6 +43,7 @@ impl Descriptor {
             storage_type_id: type_id,
             storage_prefix: format!("/registry/{plural}").into(),
             stored_as_json: false,
+            in_etcd: None,
             stored_before: Vec::new(),
             storage_version_hash: Str::default(),
             strategy: Strategy::default(),
@@ -184,6 +185,11 @@ impl Descriptor {
         self.storage_type_id = kind_type(&self.schema, &storage);
         self.storage = storage;
         self.convert = Some(Arc::new(convert));
+        self
+    }
+
+    pub fn in_etcd(mut self, form: crate::descriptor::InEtcd) -> Self {
+        self.in_etcd = Some(form);
         self
     }
 

@@ -48,6 +48,8 @@ pub struct Descriptor {
     pub storage_prefix: Str,
     /// Custom resources are stored as JSON, built-ins as protobuf.
     pub stored_as_json: bool,
+    /// How kube-apiserver keeps it in etcd where that is otherwise; memory and answers do not know.
+    pub in_etcd: Option<InEtcd>,
     /// apiVersions in which other programs and releases have stored objects, and their way into the storage version.
     pub stored_before: Vec<(Str, ToStorage)>,
     /// Discovery's storageVersionHash; "" when nothing is stored.
@@ -233,6 +235,14 @@ pub struct Subresource {
     pub kind: Gvk,
     pub verbs: Vec<Verb>,
     pub does: SubresourceKind,
+}
+
+/// The form of a built-in's bytes in etcd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InEtcd {
+    Json,
+    /// Protobuf under another apiVersion, whose messages are the same: the release before can read it.
+    ApiVersion(&'static str),
 }
 
 /// What a subresource does.

@@ -15,7 +15,7 @@ pub use builtin::{ALL_VERBS, PART_VERBS};
 pub use connect::{Connect, Location, Stream, Target, Transport};
 pub use context::{Context, Reader, User};
 pub use descriptor::{
-    Cells, Column, Convert, DefaultGc, Descriptor, Generation, NameRule, Review, ScaleSelector, SelectField,
+    Cells, Column, Convert, DefaultGc, Descriptor, Generation, InEtcd, NameRule, Review, ScaleSelector, SelectField,
     SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
 };
 pub use hooks::{Hooks, NoHooks, Recorded, SideWrite};

@@ -61,7 +61,9 @@ impl Form {
     /// For errors that happen before or while the form is found out.
     pub fn of_status(headers: &HeaderMap, query: &crate::query::Query) -> Form {
         let offer = Offer { protobuf: true, table: true, watch: false };
-        Form::negotiate(headers, query, offer).unwrap_or_default()
+        // Upstream writes what it cannot negotiate for with indentation.
+        let fallback = Form { pretty: true, ..Form::default() };
+        Form::negotiate(headers, query, offer).unwrap_or(fallback)
     }
 
     /// 406 when the metadata of one object is asked of a list, or of a list of one object.

@@ -4,7 +4,7 @@ use crate::write::Stored;
 use bytes::Bytes;
 use codec::{Aside, DecodeError, Findings};
 use meta::{Reason, Result, Status, Value, json};
-use resource::Descriptor;
+use resource::{Descriptor, InEtcd};
 
 /// What begins protobuf as Kubernetes stores it.
 const PROTOBUF_MAGIC: &[u8] = b"k8s\0";
@@ -68,8 +68,9 @@ pub fn encode_stored_over(descriptor: &Descriptor, object: &mut Value, old: Opti
     Ok(out.into())
 }
 
-/// Stored bytes in the form of [`encode_stored`]; `None` when they are in it already, or cannot be read. kube-apiserver
-/// stores some built-ins as JSON, and objects of former releases may be in former versions.
+/// Stored bytes in the form of [`encode_stored`], with defaults; `None` when they are in it already, or cannot be read.
+/// kube-apiserver stores some built-ins as JSON, objects of former releases may be in former versions and without newer
+/// defaults, and some defaults kube-apiserver itself only gives to what it has read back.
 pub fn canonical_stored(descriptor: &Descriptor, bytes: &[u8]) -> Option<Bytes> {
     let schema = &descriptor.schema;
     let is_protobuf = bytes.starts_with(PROTOBUF_MAGIC);
@@ -81,7 +82,7 @@ pub fn canonical_stored(descriptor: &Descriptor, bytes: &[u8]) -> Option<Bytes> 
     };
     let is_current = *api_version == *descriptor.storage.api_version() && kind == descriptor.storage.kind;
     if is_current && is_protobuf != descriptor.stored_as_json {
-        return None;
+        return if is_protobuf { defaulted(descriptor, bytes) } else { None };
     }
     let known = schema.kind(&meta::Gvk::from_api_version(&api_version, &kind)).filter(|_| !descriptor.stored_as_json);
     let mut object = match known {
@@ -97,8 +98,36 @@ pub fn canonical_stored(descriptor: &Descriptor, bytes: &[u8]) -> Option<Bytes> 
     object.set("kind", &descriptor.storage.kind);
     if !descriptor.stored_as_json {
         canonicalise_stored(descriptor, &mut object).ok()?;
+        descriptor.hooks.default(&mut object);
     }
     encode_stored(descriptor, &mut object).ok()
+}
+
+/// `None` when no default is missing.
+fn defaulted(descriptor: &Descriptor, bytes: &[u8]) -> Option<Bytes> {
+    let stored = decode_stored(descriptor, bytes).ok()?;
+    let mut object = stored.clone();
+    descriptor.hooks.default(&mut object);
+    if object == stored { None } else { encode_stored(descriptor, &mut object).ok() }
+}
+
+/// Bytes of [`encode_stored`] as kube-apiserver would have them in etcd; `None` when they cannot be read.
+pub fn bytes_in_etcd(descriptor: &Descriptor, bytes: &[u8]) -> Option<Bytes> {
+    let (schema, ty) = (&descriptor.schema, descriptor.storage_type_id);
+    let mut object = decode_stored(descriptor, bytes).ok()?;
+    let mut out = Vec::new();
+    match descriptor.in_etcd? {
+        InEtcd::Json => {
+            codec::encode_json(schema, ty, &object, &mut out);
+            out.push(b'\n');
+        }
+        InEtcd::ApiVersion(api_version) => {
+            object.set("apiVersion", api_version);
+            let gvk = meta::Gvk::from_api_version(api_version, &descriptor.storage.kind);
+            codec::encode_protobuf(schema, ty, &gvk, &object, &mut out);
+        }
+    }
+    Some(out.into())
 }
 
 /// Brings an object in the storage version into canonical form after hooks or admission changed it.

@@ -103,7 +103,8 @@ pub fn is_stored_form(endpoint: &Endpoint) -> bool {
 
 /// How the store sees a resource's objects.
 pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
-    let (reading, judging) = (endpoint.clone(), endpoint.clone());
+    let (reading, judging, sharing) = (endpoint.clone(), endpoint.clone(), endpoint.clone());
+    let differs = endpoint.descriptor.in_etcd.is_some();
     store::Resource {
         prefix: endpoint.prefix.clone(),
         extract: Arc::new(move |_key, bytes| {
@@ -112,6 +113,7 @@ pub fn store_resource(endpoint: &Arc<Endpoint>) -> store::Resource {
         }),
         field_names: endpoint.descriptor.select_fields.iter().map(|field| field.name.clone()).collect(),
         canonical: Some(Arc::new(move |bytes| form::canonical_stored(&judging.descriptor, bytes))),
+        in_etcd: differs.then(|| Arc::new(move |bytes: &[u8]| form::bytes_in_etcd(&sharing.descriptor, bytes)) as _),
     }
 }
 

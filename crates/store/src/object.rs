@@ -199,6 +199,8 @@ pub struct Resource {
     /// For bytes that another program, or another version of this one, has stored: in memory all objects of a resource
     /// have one form. `None`: there is only one.
     pub canonical: Option<Canonical>,
+    /// The other way: what goes into an etcd that is shared with another program. `None`: the bytes as they are.
+    pub in_etcd: Option<Canonical>,
 }
 
 impl Resource {
@@ -211,6 +213,10 @@ impl Resource {
 
     pub(crate) fn canonical_bytes(&self, bytes: &[u8]) -> Option<Bytes> {
         self.canonical.as_ref()?(bytes)
+    }
+
+    pub(crate) fn bytes_in_etcd(&self, bytes: &[u8]) -> Option<Bytes> {
+        self.in_etcd.as_ref()?(bytes)
     }
 
     /// The metadata in an object's bytes. When they cannot be read there is no reason to lose the object: name and

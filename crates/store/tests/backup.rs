@@ -15,6 +15,7 @@ fn open(directory: &Path) -> Store {
         extract: Arc::new(|_, _| Ok(Meta::default())),
         field_names: Vec::new(),
         canonical: None,
+        in_etcd: None,
     };
     // A checkpoint every few hundred writes.
     let options = Options { segment_bytes: 32 << 10, disk_log_bytes_max: 64 << 10, ..Options::default() };

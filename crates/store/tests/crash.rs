@@ -23,6 +23,7 @@ fn open(directory: &Path, upkeep: bool) -> std::io::Result<Store> {
         extract: Arc::new(|_, _| Ok(Meta::default())),
         field_names: Vec::new(),
         canonical: None,
+        in_etcd: None,
     };
     let options = Options { segment_bytes: 32 << 10, disk_log_bytes_max: 64 << 10, upkeep, ..Options::default() };
     Store::open_embedded(directory, vec![pods], options)

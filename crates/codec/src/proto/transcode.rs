@@ -426,9 +426,8 @@ impl<'a> Transcoder<'a, '_> {
         Ok(())
     }
 
-    /// Raw JSON, which is stored compact; what is no JSON shows as null rather than breaking the answer.
+    /// Raw JSON, which other servers store as it was sent; what is no JSON shows as null rather than breaking the answer.
     fn raw(&mut self, raw: Option<&[u8]>) {
-        let before = self.out.len();
         let raw = raw.unwrap_or(b"");
         if self.proven && !raw.is_empty() {
             return self.out.extend_from_slice(raw);
@@ -439,18 +438,13 @@ impl<'a> Transcoder<'a, '_> {
         }
         let mut lexer = std::str::from_utf8(raw).ok().map(json::Lexer::new);
         let whole = lexer.as_mut().is_some_and(|l| l.skip().is_ok() && l.end().is_ok());
-        self.all_proven &= whole && plain || raw.is_empty();
-        match (whole, plain) {
-            (true, true) => self.out.extend_from_slice(raw),
-            (true, false) => match json::parse(raw) {
-                Ok(parsed) => json::write(&parsed.value, self.out),
-                Err(_) => self.out.truncate(before),
-            },
-            _ => {}
+        if !whole {
+            self.all_proven &= raw.is_empty();
+            return self.out.extend_from_slice(b"null");
         }
-        if self.out.len() == before {
-            self.out.extend_from_slice(b"null");
-        }
+        let before = self.out.len();
+        json::compact(raw, self.out);
+        self.all_proven &= plain && self.out.len() - before == raw.len();
     }
 
     fn schema_or(&mut self, object: TypeId, other: SchemaOther, bytes: &'a [u8]) -> Result<(), Malformed> {

@@ -63,6 +63,7 @@ fn secrets() -> Resource {
         extract: Arc::new(|key, bytes| Ok(meta_of(key, bytes))),
         field_names: vec![],
         canonical: None,
+        in_etcd: None,
     }
 }
 

@@ -7,7 +7,7 @@ mod tests;
 mod write;
 
 pub use lexer::{Lexer, Place, Token, number_value, text_of};
-pub use write::{to_string, to_vec, write, write_escaped, write_float, write_int, write_string};
+pub use write::{compact, to_string, to_vec, write, write_escaped, write_float, write_int, write_string};
 
 use crate::Value;
 use std::fmt;

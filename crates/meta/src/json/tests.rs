@@ -81,3 +81,17 @@ fn what_is_written_is_read_back() {
     let v = value!({"a": (text.as_str()), "b": {"c": [[], {}, (1e300), (-5)]}});
     assert_eq!(parse(&to_vec(&v)).map(|p| p.value), Ok(v));
 }
+
+#[test]
+fn raw_text_is_made_compact_as_go_does() {
+    for (text, want) in [
+        (r#"{"a": [1, 2.50e1 , "b c"],"#, r#"{"a":[1,2.50e1,"b c"],"#),
+        ("\t{ \"a\\\" \\\\\" :\r\n null }", "{\"a\\\" \\\\\":null}"),
+        ("\"<&>\u{2028}\u{2029}\u{e9}\"", "\"\\u003c\\u0026\\u003e\\u2028\\u2029\u{e9}\""),
+        ("", ""),
+    ] {
+        let mut out = Vec::new();
+        compact(text.as_bytes(), &mut out);
+        assert_eq!(String::from_utf8_lossy(&out), want);
+    }
+}

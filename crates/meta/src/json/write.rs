@@ -52,6 +52,31 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends JSON text without the spaces around its parts, and escaped as all text is: what Go makes of raw JSON.
+pub fn compact(text: &[u8], out: &mut Vec<u8>) {
+    let (mut in_string, mut escaped) = (false, false);
+    let mut rest = text;
+    while let Some((byte, behind)) = rest.split_first() {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' if !in_string => {}
+            b'<' | b'>' | b'&' => write_escaped(&[*byte], out),
+            // Line and paragraph separators.
+            0xe2 if matches!(behind, [0x80, 0xa8 | 0xa9, ..]) => {
+                write_escaped(rest.get(..3).unwrap_or(rest), out);
+                rest = rest.get(3..).unwrap_or_default();
+                escaped = false;
+                continue;
+            }
+            _ => out.push(*byte),
+        }
+        if *byte == b'"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = in_string && *byte == b'\\' && !escaped;
+        rest = behind;
+    }
+}
+
 /// Appends a decimal integer.
 pub fn write_int(n: i64, out: &mut Vec<u8>) {
     let mut digits = [0_u8; 20];

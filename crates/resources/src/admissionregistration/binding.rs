@@ -125,6 +125,7 @@ pub fn mutating_admission_policy_binding(schema: &Arc<Schema>) -> Descriptor {
     .categories(&["api-extensions"])
     .storage_version_hash("90V5FRZZ3Zg=")
     .strategy(Strategy { unconditional_update: false, generation: Generation::Spec, ..Strategy::default() })
+    .in_etcd(super::IN_ETCD)
     .hooks(MutatingAdmissionPolicyBinding);
     columns::with(descriptor, policy_binding_cells)
 }

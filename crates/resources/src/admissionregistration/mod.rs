@@ -5,9 +5,12 @@ mod policy;
 mod rules;
 mod webhook;
 
-use resource::Descriptor;
+use resource::{Descriptor, InEtcd};
 use schema::Schema;
 use std::sync::Arc;
+
+/// Of kinds that came with 1.36: until 1.37 the release before can read them.
+const IN_ETCD: InEtcd = InEtcd::ApiVersion("admissionregistration.k8s.io/v1beta1");
 
 pub fn all(schema: &Arc<Schema>) -> Vec<Descriptor> {
     vec![

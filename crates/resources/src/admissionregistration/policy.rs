@@ -270,6 +270,7 @@ pub fn mutating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
     .categories(&["api-extensions"])
     .storage_version_hash("LYmCf+UMVdg=")
     .strategy(Strategy { unconditional_update: false, generation: Generation::Spec, ..Strategy::default() })
+    .in_etcd(super::IN_ETCD)
     .hooks(MutatingAdmissionPolicy);
     columns::with(descriptor, |object, now| {
         vec![

@@ -3,7 +3,7 @@
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, quote};
 use meta::{Value, name, value};
-use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
+use resource::{Context, Descriptor, Hooks, InEtcd, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .categories(&["api-extensions"])
         .storage_prefix("/registry/apiregistration.k8s.io/apiservices")
         .storage_version_hash("InPBPD7+PqM=")
+        .in_etcd(InEtcd::Json)
         .strategy(Strategy {
             unconditional_update: false,
             name: NameRule::Hooks,

@@ -89,7 +89,7 @@ mod tests {
 
     fn store() -> Store {
         let (extract, field_names) = (Arc::new(|_: &str, _: &[u8]| Ok(Meta::default())), Vec::new());
-        let resource = Resource { prefix: PREFIX.into(), extract, field_names, canonical: None };
+        let resource = Resource { prefix: PREFIX.into(), extract, field_names, canonical: None, in_etcd: None };
         Store::open_memory_with(vec![resource], Options { upkeep: false, ..Options::default() })
     }
 

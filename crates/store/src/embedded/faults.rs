@@ -25,6 +25,7 @@ fn resources() -> Vec<Resource> {
         extract: Arc::new(extract),
         field_names: Vec::new(),
         canonical: None,
+        in_etcd: None,
     };
     vec![resource("/registry/a/"), resource("/registry/b/")]
 }

@@ -12,6 +12,9 @@ impl Etcd {
     /// An object's bytes as a step of a transaction: sealed, where that is asked for, else as they are.
     pub(super) fn put_request(&self, key: &str, bytes: &Bytes, lease: i64) -> Result<Request, CommitError> {
         let in_etcd = self.keys.in_etcd(key);
+        let published = self.core.resource(key);
+        let shared = published.and_then(|published| published.resource.bytes_in_etcd(bytes));
+        let bytes = shared.as_ref().unwrap_or(bytes);
         let sealed = match &self.core.options.at_rest {
             Some(at_rest) => at_rest.seal(key, &in_etcd, bytes),
             None => Ok(None),

@@ -50,6 +50,7 @@ fn resources() -> Vec<Resource> {
         extract: Arc::new(|key, bytes| Ok(meta_of(key, bytes))),
         field_names: vec!["thirds".into()],
         canonical: None,
+        in_etcd: None,
     };
     vec![resource("/registry/a/"), resource("/registry/b/")]
 }

@@ -35,12 +35,8 @@ fn extract(key: &str, bytes: &[u8]) -> Result<Meta, String> {
 }
 
 fn resource(prefix: &str) -> Resource {
-    Resource {
-        prefix: prefix.into(),
-        extract: Arc::new(extract),
-        field_names: vec!["x".into(), "y".into()],
-        canonical: None,
-    }
+    let field_names = vec!["x".into(), "y".into()];
+    Resource { prefix: prefix.into(), extract: Arc::new(extract), field_names, canonical: None, in_etcd: None }
 }
 
 fn resources() -> Vec<Resource> {

@@ -22,7 +22,13 @@ fn extract(key: &str, _: &[u8]) -> Result<Meta, String> {
 }
 
 fn resources() -> Vec<Resource> {
-    vec![Resource { prefix: PODS.into(), extract: Arc::new(extract), field_names: Vec::new(), canonical: None }]
+    vec![Resource {
+        prefix: PODS.into(),
+        extract: Arc::new(extract),
+        field_names: Vec::new(),
+        canonical: None,
+        in_etcd: None,
+    }]
 }
 
 async fn open(options: EtcdOptions) -> Store {
