@@ -27,13 +27,19 @@ impl Selection {
         Selection { fields, labels }
     }
 
-    /// From the `resourceAttributes` of a review, and what could not be read of them.
+    /// From the `resourceAttributes` of a review, and what could not be read of them. Requirements narrow down, so that
+    /// those that were read hold without the others.
     pub fn of_review(resource: &Value) -> (Selection, Vec<String>) {
-        let (fields, labels) = (fields_of(&resource["fieldSelector"]), labels_of(&resource["labelSelector"]));
-        let ignored = [("fieldSelector", fields.is_none()), ("labelSelector", labels.is_none())];
-        let ignored = ignored.into_iter().filter(|(_, is_ignored)| *is_ignored);
-        let errors = ignored.map(|(name, _)| format!("spec.resourceAttributes.{name} ignored due to parse error"));
-        (Selection { fields: fields.unwrap_or_default(), labels: labels.unwrap_or_default() }, errors.collect())
+        let (fields, all_fields) = fields_of(&resource["fieldSelector"]);
+        let (labels, all_labels) = labels_of(&resource["labelSelector"]);
+        let ignored =
+            [("fieldSelector", all_fields, fields.is_empty()), ("labelSelector", all_labels, labels.is_empty())];
+        let ignored = ignored.into_iter().filter(|(_, all, _)| !all).map(|(name, _, is_empty)| {
+            let how = if is_empty { "ignored" } else { "partially ignored" };
+            format!("spec.resourceAttributes.{name} {how} due to parse error")
+        });
+        let errors = ignored.collect();
+        (Selection { fields, labels }, errors)
     }
 
     /// Adds the selectors to the `resourceAttributes` of a review that is sent to others.
@@ -74,37 +80,40 @@ impl Selection {
     }
 }
 
-/// `None` when a part of it cannot be read, or says what a field selector cannot.
-fn fields_of(selector: &Value) -> Option<Vec<FieldTerm>> {
-    let mut terms = FieldSelector::parse(selector["rawSelector"].str()).ok()?.terms;
+/// What can be read of it, and whether that is all.
+fn fields_of(selector: &Value) -> (Vec<FieldTerm>, bool) {
+    let Ok(raw) = FieldSelector::parse(selector["rawSelector"].str()) else { return (Vec::new(), false) };
+    let (mut terms, mut all) = (raw.terms, true);
     for requirement in selector["requirements"].items() {
-        let (key, values) = (Str::from(requirement["key"].str()), requirement["values"].items());
-        let equal = match (requirement["operator"].str(), values) {
-            ("In", [_]) => true,
-            ("NotIn", [_]) => false,
-            ("In" | "NotIn" | "Exists" | "DoesNotExist", _) => continue,
-            _ => return None,
-        };
-        let value = values.first().map(Value::str).unwrap_or_default().into();
-        terms.push(FieldTerm { field: key, equal, value });
+        let values = requirement["values"].items();
+        match (requirement["operator"].str(), values) {
+            (operator @ ("In" | "NotIn"), [value]) => {
+                let field = Str::from(requirement["key"].str());
+                terms.push(FieldTerm { field, equal: operator == "In", value: value.str().into() });
+            }
+            _ => all = false,
+        }
     }
-    Some(terms)
+    (terms, all)
 }
 
-fn labels_of(selector: &Value) -> Option<Vec<Requirement>> {
-    let mut terms = LabelSelector::parse(selector["rawSelector"].str()).ok()?.requirements;
+fn labels_of(selector: &Value) -> (Vec<Requirement>, bool) {
+    let Ok(raw) = LabelSelector::parse(selector["rawSelector"].str()) else { return (Vec::new(), false) };
+    let (mut terms, mut all) = (raw.requirements, true);
     for requirement in selector["requirements"].items() {
         let operator = match requirement["operator"].str() {
-            "In" => Operator::In,
-            "NotIn" => Operator::NotIn,
-            "Exists" => Operator::Exists,
-            "DoesNotExist" => Operator::DoesNotExist,
-            _ => return None,
+            "In" => Some(Operator::In),
+            "NotIn" => Some(Operator::NotIn),
+            "Exists" => Some(Operator::Exists),
+            "DoesNotExist" => Some(Operator::DoesNotExist),
+            _ => None,
         };
         let values = requirement["values"].items().iter().map(|value| Str::from(value.str())).collect();
-        terms.push(Requirement::new(requirement["key"].str(), operator, values).ok()?);
+        let read = operator.and_then(|operator| Requirement::new(requirement["key"].str(), operator, values).ok());
+        all &= read.is_some();
+        terms.extend(read);
     }
-    Some(terms)
+    (terms, all)
 }
 
 #[cfg(test)]
@@ -120,6 +129,12 @@ mod tests {
         let (selection, errors) = Selection::of_review(&resource);
         assert!(selection.demands("spec.nodeName", "n") && !selection.demands("a", "b") && selection.labels.is_empty());
         assert_eq!(errors, ["spec.resourceAttributes.labelSelector ignored due to parse error"]);
+        let resource = value!({"fieldSelector": {"requirements": [
+            {"key": "a", "operator": "In", "values": ["b"]}, {"key": "c", "operator": "In", "values": ["d", "e"]}
+        ]}});
+        let (selection, errors) = Selection::of_review(&resource);
+        assert!(selection.demands("a", "b") && selection.fields.len() == 1);
+        assert_eq!(errors, ["spec.resourceAttributes.fieldSelector partially ignored due to parse error"]);
     }
 
     #[test]

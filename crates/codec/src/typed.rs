@@ -193,7 +193,8 @@ impl<'s, S: Source> Walk<'s, S> {
                 self.source.literal(token)?;
                 *slot = Value::Bool(b);
             }
-            (Shape::FieldsV1, _) => *slot = self.source.raw()?,
+            // as it was written: upstream tells by its text whether it has changed
+            (Shape::FieldsV1, _) | (Shape::RawExtension, Token::Object) => *slot = self.source.raw()?,
             (Shape::RawExtension | Shape::Json | Shape::Any, _) => *slot = self.any(at)?,
             (Shape::SchemaOr { object, other }, _) => self.schema_or(*object, *other, token, at, slot)?,
             (Shape::IntOrString, _) => *slot = self.int_or_string(token, at)?,

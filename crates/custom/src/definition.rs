@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use meta::{Gvk, Str, Value};
 use resource::{
-    Column, Convert, DefaultGc, Descriptor, Generation, NameRule, PART_VERBS, ScaleSelector, SelectField, SelectValue,
-    Strategy, Subresource, SubresourceKind, Verb,
+    Column, Convert, DefaultGc, Descriptor, Generation, MetadataRules, NameRule, PART_VERBS, ScaleSelector,
+    SelectField, SelectValue, Strategy, Subresource, SubresourceKind, Verb,
 };
 use schema::Schema;
 use sha2::{Digest, Sha256};
@@ -113,6 +113,7 @@ fn strategy() -> Strategy {
         generation: Generation::Hooks,
         default_gc: DefaultGc::Background,
         name: NameRule::Subdomain,
+        metadata: MetadataRules::CHANGES.with_any_finalizers(),
         ..Strategy::default()
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Absent: conversion webhooks.
 
+pub mod approval;
 mod compile;
 mod defaults;
 mod definition;

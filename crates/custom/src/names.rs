@@ -1,6 +1,7 @@
 //! Which of the names that a definition asks for it gets, and the conditions that say so
 //! (k8s.io/apiextensions-apiserver/pkg/controller/{status,establish}).
 
+use crate::approval;
 use meta::{Value, value};
 use std::collections::BTreeSet;
 
@@ -65,6 +66,9 @@ pub fn plan_status(definition: &Value, others: &[Value], now: &str) -> Value {
         None => condition("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
     };
     let established = is_true(definition, "Established");
+    if let Some(approval) = approval::condition(definition) {
+        set_condition(&mut status, approval, now);
+    }
     set_condition(&mut status, names, now);
     if refused.is_none() && !established {
         let message = "the initial names have been accepted";

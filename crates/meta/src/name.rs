@@ -96,9 +96,18 @@ fn is_subdomain(s: &str) -> bool {
 }
 
 pub fn dns1123_subdomain(s: &str) -> Vec<String> {
+    subdomain(s, max_characters_error)
+}
+
+/// A subdomain as upstream's declarative rules check it.
+pub fn long_name(s: &str) -> Vec<String> {
+    subdomain(s, max_length_error)
+}
+
+fn subdomain(s: &str, too_long: fn(usize) -> String) -> Vec<String> {
     let mut errs = Vec::new();
     if s.len() > DNS1123_SUBDOMAIN_MAX {
-        errs.push(max_characters_error(DNS1123_SUBDOMAIN_MAX));
+        errs.push(too_long(DNS1123_SUBDOMAIN_MAX));
     }
     if !is_subdomain(s) {
         errs.push(regex_error(DNS1123_SUBDOMAIN, DNS1123_SUBDOMAIN_RE, &["example.com"]));

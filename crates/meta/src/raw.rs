@@ -29,6 +29,14 @@ impl Raw {
         self.text().starts_with('{')
     }
 
+    /// Whether a value's JSON is the very text, the order of its keys included.
+    pub fn is_written_as(&self, value: &Value) -> bool {
+        match value {
+            Value::Raw(other) => self.text() == other.text(),
+            other => self.text() == json::to_string(other),
+        }
+    }
+
     /// What it stands for; never raw itself.
     pub fn tree(&self) -> &Value {
         self.0.tree.get_or_init(|| json::parse(self.text().as_bytes()).map(|parsed| parsed.value).unwrap_or_default())

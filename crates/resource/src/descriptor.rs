@@ -133,8 +133,46 @@ pub struct Strategy {
     pub graceful_delete: bool,
     /// Objects expire after --event-ttl (events).
     pub expires: bool,
-    /// Upstream's own update validation checks metadata in full once more, which shows in repeated causes.
-    pub metadata_checked_again: bool,
+    pub metadata: MetadataRules,
+}
+
+/// What a kind's own validation asks of metadata, besides the generic rules that hold for all: it shows in causes
+/// that repeat, and in rules for finalizers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetadataRules {
+    /// Whether creating checks metadata first of all. Generic rules follow only where nothing else is wrong.
+    pub on_create: bool,
+    /// What updating checks, after the generic rules have checked the same.
+    pub on_update: &'static [MetadataCheck],
+    /// Finalizers have a domain, or one of three names (upstream's ValidateObjectMeta of pkg/apis/core, and not that
+    /// of apimachinery).
+    pub standard_finalizers: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataCheck {
+    /// Upstream's ValidateObjectMeta.
+    Whole,
+    /// Upstream's ValidateObjectMetaUpdate.
+    Changes,
+}
+
+impl MetadataRules {
+    /// Of most kinds.
+    pub const CHANGES: MetadataRules =
+        MetadataRules { on_create: true, on_update: &[MetadataCheck::Changes], standard_finalizers: true };
+    pub const WHOLE: MetadataRules = MetadataRules { on_update: &[MetadataCheck::Whole], ..MetadataRules::CHANGES };
+    pub const WHOLE_TWICE: MetadataRules =
+        MetadataRules { on_update: &[MetadataCheck::Whole, MetadataCheck::Whole], ..MetadataRules::CHANGES };
+    pub const WHOLE_AND_CHANGES: MetadataRules =
+        MetadataRules { on_update: &[MetadataCheck::Changes, MetadataCheck::Whole], ..MetadataRules::CHANGES };
+    /// The generic rules are all.
+    pub const NONE: MetadataRules = MetadataRules { on_create: false, on_update: &[], standard_finalizers: false };
+
+    /// The same with any qualified name for a finalizer.
+    pub const fn with_any_finalizers(self) -> MetadataRules {
+        MetadataRules { standard_finalizers: false, ..self }
+    }
 }
 
 impl Default for Strategy {
@@ -152,7 +190,7 @@ impl Default for Strategy {
             reset_fields: &[],
             graceful_delete: false,
             expires: false,
-            metadata_checked_again: false,
+            metadata: MetadataRules::CHANGES,
         }
     }
 }
@@ -184,6 +222,8 @@ pub enum DefaultGc {
 pub enum NameRule {
     /// DNS-1123 subdomain.
     Subdomain,
+    /// The same in the words of upstream's declarative rules, which leave generateName alone.
+    LongName,
     /// DNS-1123 label.
     Label,
     /// DNS-1035 label (services before relaxed names).

@@ -15,8 +15,8 @@ pub use builtin::{ALL_VERBS, PART_VERBS};
 pub use connect::{Connect, Location, Stream, Target, Transport};
 pub use context::{Context, Reader, User};
 pub use descriptor::{
-    Cells, Column, Convert, DefaultGc, Descriptor, Generation, InEtcd, NameRule, Review, ScaleSelector, SelectField,
-    SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
+    Cells, Column, Convert, DefaultGc, Descriptor, Generation, InEtcd, MetadataCheck, MetadataRules, NameRule, Review,
+    ScaleSelector, SelectField, SelectValue, Strategy, Subresource, SubresourceKind, Verb, Whose,
 };
 pub use hooks::{Hooks, NoHooks, Recorded, SideWrite};
 pub use token::{Claims, KEPT_ISSUER, Presented, TokenNotes, TokenPolicy, TokenRules};

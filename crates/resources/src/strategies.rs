@@ -1,7 +1,7 @@
 //! Strategies that many kinds share.
 
 use meta::Gvk;
-use resource::{DefaultGc, Generation, NameRule, Strategy};
+use resource::{DefaultGc, Generation, MetadataRules, NameRule, Strategy};
 
 /// Create and update leave `status` alone; `spec` moves the generation.
 pub const SPEC_AND_STATUS: Strategy = Strategy {
@@ -16,7 +16,7 @@ pub const SPEC_AND_STATUS: Strategy = Strategy {
     reset_fields: &["status"],
     graceful_delete: false,
     expires: false,
-    metadata_checked_again: false,
+    metadata: MetadataRules::CHANGES,
 };
 
 /// The status subresource of such a kind: `spec` stays.

@@ -18,8 +18,11 @@ pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Ou
             object.set("status", value!({"userInfo": (user_info(&write.user))}));
         }
         Review::Token => {
-            let status = token(server, write, &object["spec"]).await?;
-            object.set("status", status);
+            let answered = token(server, write, &object["spec"]).await?;
+            // upstream sets what it has found out, and leaves the rest as it was sent
+            let status = object.entry("status");
+            status.remove("authenticated");
+            answered.entries().for_each(|(key, value)| status.set(key, value));
         }
         Review::Access(whose) => {
             let status = access(server, write, whose, &object).await?;
@@ -74,7 +77,7 @@ async fn token(server: &Server, write: &Write, spec: &Value) -> Result<Value> {
             let audiences = audiences.iter().map(Value::from).collect::<Vec<Value>>();
             Ok(value!({"authenticated": true, "user": (user_info(&user)), "audiences": audiences}))
         }
-        Err(Rejected(why)) => Ok(value!({"user": {}, "error": why})),
+        Err(Rejected(why)) => Ok(value!({"error": why})),
     }
 }
 
@@ -106,7 +109,7 @@ async fn access(server: &Server, write: &Write, whose: Whose, object: &Value) ->
         Decision::Deny(reason) => (false, true, reason),
         Decision::NoOpinion(reason) => (false, false, reason),
         Decision::Error { denies, error } => {
-            errors.push(error);
+            errors.insert(0, error);
             (false, denies, String::new())
         }
     };

@@ -181,7 +181,19 @@ pub fn unreadable(target: &Target, applied: &Value, why: &str) -> Status {
     let text = format!(
         "failed to convert new object ({object}) to proper version: unable to convert unstructured object to {gvk}"
     );
-    Status::failure(500, Reason::Unknown, format!("{text}: {why}"))
+    Status::failure(500, Reason::Unknown, format!("{text}: {}", from_last_decoder(why)))
+}
+
+/// Upstream's converter has a schema within one of these fields decoded by itself, so that paths begin anew there.
+fn from_last_decoder(why: &str) -> String {
+    const FIELDS: [&str; 3] = [".items.", ".additionalProperties.", ".additionalItems."];
+    const SCHEMA: &str = "Go struct field JSONSchemaProps.";
+    let Some((before, path)) = why.split_once(SCHEMA) else { return why.to_string() };
+    let last = FIELDS.iter().filter_map(|field| Some(path.rfind(field)? + field.len())).max();
+    match last.and_then(|at| path.get(at..)) {
+        Some(rest) => format!("{before}{SCHEMA}{rest}"),
+        None => why.to_string(),
+    }
 }
 
 fn describe(target: &Target, object: &Value) -> String {

@@ -57,10 +57,11 @@ pub fn prepare_create(rules: &Rules, object: &mut Value) {
 pub fn validate_create(rules: &Rules, object: &Value) -> Result<()> {
     let descriptor = rules.descriptor;
     let mut errs = ErrorList::new();
-    if rules.strategy.name != NameRule::Hooks {
+    let of_metadata = &rules.strategy.metadata;
+    if of_metadata.on_create && rules.strategy.name != NameRule::Hooks {
         metadata::validate_metadata(object, descriptor.namespaced, rules.strategy.name, &mut errs);
     }
-    if !descriptor.stored_as_json {
+    if of_metadata.on_create && of_metadata.standard_finalizers {
         metadata::validate_standard_finalizers(object, &mut errs);
     }
     rules.hooks.validate(rules.ctx, object, &mut errs);

@@ -17,6 +17,7 @@ pub fn semantically_equal(a: &Value, b: &Value) -> bool {
         (Value::Array(x), Value::Array(y)) => {
             x.len() == y.len() && x.iter().zip(y).all(|(a, b)| semantically_equal(a, b))
         }
+        (Value::Raw(raw), other) | (other, Value::Raw(raw)) => raw.is_written_as(other),
         _ => a == b || (is_nothing(a) && is_nothing(b)),
     }
 }

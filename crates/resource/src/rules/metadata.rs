@@ -17,6 +17,8 @@ pub fn check_name(rule: NameRule, text: &str, prefix: bool) -> Vec<String> {
     let whole = if prefix { name::mask_trailing_dash(text) } else { text.to_string() };
     match rule {
         NameRule::Subdomain => name::dns1123_subdomain(&whole),
+        NameRule::LongName if prefix => Vec::new(),
+        NameRule::LongName => name::long_name(text),
         NameRule::Label => name::dns1123_label(&whole),
         NameRule::Label1035 => name::dns1035_label(&whole),
         NameRule::PathSegment | NameRule::Hooks if prefix => name::path_segment_prefix(text),

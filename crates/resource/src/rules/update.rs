@@ -1,7 +1,7 @@
 //! Updating (registry/rest/update.go).
 
 use super::{Rules, metadata, semantically_equal};
-use crate::{Generation, NameRule};
+use crate::{Generation, MetadataCheck, NameRule};
 use meta::field::ErrorList;
 use meta::{Result, Value};
 
@@ -54,22 +54,25 @@ fn restore_system_fields(object: &mut Value, old: &Value) {
     }
 }
 
-/// 422 with everything that is wrong. Upstream checks metadata once for all resources and once more in most
-/// strategies; causes repeat as often, and so they do here.
+/// 422 with everything that is wrong. Upstream checks metadata once for all resources and once more, or twice, in
+/// most strategies; causes repeat as often, and so they do here.
 pub fn validate_update(rules: &Rules, object: &Value, old: &Value) -> Result<()> {
     let namespaced = rules.descriptor.namespaced;
     let mut errs = ErrorList::new();
     metadata::validate_metadata(object, namespaced, NameRule::PathSegment, &mut errs);
     metadata::validate_metadata_update(object, old, &mut errs);
-    metadata::validate_metadata_update(object, old, &mut errs);
-    let is_builtin = !rules.descriptor.stored_as_json;
-    if is_builtin {
-        metadata::validate_standard_finalizers(object, &mut errs);
-    }
-    if rules.strategy.metadata_checked_again {
-        let rule = if rules.strategy.name == NameRule::Hooks { NameRule::PathSegment } else { rules.strategy.name };
-        metadata::validate_metadata(object, namespaced, rule, &mut errs);
-        metadata::validate_standard_finalizers(object, &mut errs);
+    for check in rules.strategy.metadata.on_update {
+        match check {
+            MetadataCheck::Whole => {
+                let rule =
+                    if rules.strategy.name == NameRule::Hooks { NameRule::PathSegment } else { rules.strategy.name };
+                metadata::validate_metadata(object, namespaced, rule, &mut errs);
+            }
+            MetadataCheck::Changes => metadata::validate_metadata_update(object, old, &mut errs),
+        }
+        if rules.strategy.metadata.standard_finalizers {
+            metadata::validate_standard_finalizers(object, &mut errs);
+        }
     }
     rules.hooks.validate_update(rules.ctx, object, old, &mut errs);
     super::create::invalid(rules.descriptor, object, errs)

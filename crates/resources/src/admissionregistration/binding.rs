@@ -5,7 +5,7 @@ use crate::rules::label_selector;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,12 @@ pub fn validating_admission_policy_binding(schema: &Arc<Schema>) -> Descriptor {
     .cluster_scoped()
     .categories(&["api-extensions"])
     .storage_version_hash("v9715VZqakg=")
-    .strategy(Strategy { unconditional_update: false, generation: Generation::Spec, ..Strategy::default() })
+    .strategy(Strategy {
+        unconditional_update: false,
+        metadata: MetadataRules::WHOLE.with_any_finalizers(),
+        generation: Generation::Spec,
+        ..Strategy::default()
+    })
     .hooks(ValidatingAdmissionPolicyBinding);
     columns::with(descriptor, policy_binding_cells)
 }
@@ -124,7 +129,12 @@ pub fn mutating_admission_policy_binding(schema: &Arc<Schema>) -> Descriptor {
     .cluster_scoped()
     .categories(&["api-extensions"])
     .storage_version_hash("90V5FRZZ3Zg=")
-    .strategy(Strategy { unconditional_update: false, generation: Generation::Spec, ..Strategy::default() })
+    .strategy(Strategy {
+        unconditional_update: false,
+        metadata: MetadataRules::WHOLE.with_any_finalizers(),
+        generation: Generation::Spec,
+        ..Strategy::default()
+    })
     .in_etcd(super::IN_ETCD)
     .hooks(MutatingAdmissionPolicyBinding);
     columns::with(descriptor, policy_binding_cells)
@@ -139,5 +149,6 @@ impl Hooks for MutatingAdmissionPolicyBinding {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         validate_binding(&object["spec"], errs);
+        rules::validate_mutated_operations(&object["spec"], "matchResources", errs);
     }
 }

@@ -6,7 +6,7 @@ use cel::Type;
 use cel::policy::{PolicyEnv, Variables, json_patch_type, object_type};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub fn validating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
     .storage_version_hash("6OxvlMmQ6is=")
     .strategy(Strategy {
         unconditional_update: false,
+        metadata: MetadataRules::WHOLE.with_any_finalizers(),
         generation: Generation::Spec,
         reset_on_create: &["status"],
         keep_on_update: &["status"],
@@ -32,7 +33,12 @@ pub fn validating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
     })
     .hooks(ValidatingAdmissionPolicy)
     .status(
-        Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], ..Strategy::default() },
+        Strategy {
+            keep_on_update: &["spec"],
+            reset_fields: &["spec"],
+            metadata: MetadataRules::NONE,
+            ..Strategy::default()
+        },
         ValidatingAdmissionPolicyStatus,
     );
     columns::with(descriptor, |object, now| {
@@ -269,7 +275,12 @@ pub fn mutating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
     .cluster_scoped()
     .categories(&["api-extensions"])
     .storage_version_hash("LYmCf+UMVdg=")
-    .strategy(Strategy { unconditional_update: false, generation: Generation::Spec, ..Strategy::default() })
+    .strategy(Strategy {
+        unconditional_update: false,
+        metadata: MetadataRules::WHOLE.with_any_finalizers(),
+        generation: Generation::Spec,
+        ..Strategy::default()
+    })
     .in_etcd(super::IN_ETCD)
     .hooks(MutatingAdmissionPolicy);
     columns::with(descriptor, |object, now| {
@@ -292,7 +303,7 @@ impl Hooks for MutatingAdmissionPolicy {
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         let (spec, path) = (&object["spec"], Path::new("spec"));
         let expressions = validate_policy(spec, PolicyEnv::composed(), errs);
-        validate_mutated_operations(&spec["matchConstraints"]["resourceRules"], errs);
+        rules::validate_mutated_operations(spec, "matchConstraints", errs);
         if spec["mutations"].is_empty() {
             errs.required(&path.child("mutations"), "mutations must contain at least one item");
         }
@@ -304,17 +315,6 @@ impl Hooks for MutatingAdmissionPolicy {
             "" => errs.required(&at, ""),
             "IfNeeded" | "Never" => {}
             other => errs.not_supported(&at, other, &["IfNeeded", "Never"]),
-        }
-    }
-}
-
-/// A deletion has nothing to change.
-fn validate_mutated_operations(resource_rules: &Value, errs: &mut ErrorList) {
-    const MUTABLE: &[&str] = &["*", "CONNECT", "CREATE", "UPDATE"];
-    let path = Path::new("spec").child("matchConstraints").child("resourceRules").child("operations");
-    for operation in resource_rules.items().iter().flat_map(|rule| rule["operations"].items()).map(Value::str) {
-        if !MUTABLE.contains(&operation) {
-            errs.not_supported(&path, operation, MUTABLE);
         }
     }
 }

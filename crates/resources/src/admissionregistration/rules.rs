@@ -184,3 +184,15 @@ pub fn validate_match_conditions(conditions: &Value, params: bool, path: &Path, 
         }
     }
 }
+
+/// A deletion has nothing to change. `matches`: the field of a mutating policy's or binding's spec that has the rules.
+pub fn validate_mutated_operations(spec: &Value, matches: &'static str, errs: &mut ErrorList) {
+    const MUTABLE: &[&str] = &["*", "CONNECT", "CREATE", "UPDATE"];
+    let path = Path::new("spec").child(matches).child("resourceRules").child("operations");
+    let rules = spec[matches]["resourceRules"].items().iter();
+    for operation in rules.flat_map(|rule| rule["operations"].items()).map(Value::str) {
+        if !MUTABLE.contains(&operation) {
+            errs.not_supported(&path, operation, MUTABLE);
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::rules::webhook_client::{REVIEW_VERSIONS, SERVICE_PORT_DEFAULT, valida
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,12 @@ pub fn validating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
     .cluster_scoped()
     .categories(&["api-extensions"])
     .storage_version_hash("B0wHjQmsGNk=")
-    .strategy(Strategy { unconditional_update: false, generation: Generation::Hooks, ..Strategy::default() })
+    .strategy(Strategy {
+        unconditional_update: false,
+        metadata: MetadataRules::WHOLE.with_any_finalizers(),
+        generation: Generation::Hooks,
+        ..Strategy::default()
+    })
     .hooks(ValidatingWebhookConfiguration);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), cells::count(&object["webhooks"]), cells::age(object, now)]
@@ -55,7 +60,12 @@ pub fn mutating_webhook_configuration(schema: &Arc<Schema>) -> Descriptor {
     .cluster_scoped()
     .categories(&["api-extensions"])
     .storage_version_hash("Sqi0GUgDaX0=")
-    .strategy(Strategy { unconditional_update: false, generation: Generation::Hooks, ..Strategy::default() })
+    .strategy(Strategy {
+        unconditional_update: false,
+        metadata: MetadataRules::WHOLE.with_any_finalizers(),
+        generation: Generation::Hooks,
+        ..Strategy::default()
+    })
     .hooks(MutatingWebhookConfiguration);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), cells::count(&object["webhooks"]), cells::age(object, now)]
@@ -168,8 +178,7 @@ fn validate_review_versions(versions: &Value, path: &Path, errs: &mut ErrorList)
         errs.invalid_each(&path.index(i), version, name::dns1035_label(version));
     }
     if !REVIEW_VERSIONS.iter().any(|known| seen.contains(known)) {
-        let texts: Vec<&str> = versions.items().iter().map(Value::str).collect();
         let detail = format!("must include at least one of {}", REVIEW_VERSIONS.join(", "));
-        errs.invalid(path, texts.join(","), &detail);
+        errs.invalid(path, versions, &detail);
     }
 }

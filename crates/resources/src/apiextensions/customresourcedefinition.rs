@@ -4,7 +4,7 @@ use super::rules;
 use crate::rules::webhook_client::SERVICE_PORT_DEFAULT;
 use meta::field::ErrorList;
 use meta::{Value, value};
-use resource::{Context, Descriptor, Generation, Hooks, NameRule, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -23,11 +23,17 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
+            metadata: MetadataRules::CHANGES.with_any_finalizers(),
             ..Strategy::default()
         })
         .hooks(CustomResourceDefinition)
         .status(
-            Strategy { keep_on_update: &["spec"], reset_fields: &["spec"], ..Strategy::default() },
+            Strategy {
+                keep_on_update: &["spec"],
+                reset_fields: &["spec"],
+                metadata: MetadataRules::CHANGES.with_any_finalizers(),
+                ..Strategy::default()
+            },
             CustomResourceDefinitionStatus,
         )
 }

@@ -3,6 +3,7 @@
 
 use super::{conversion, internal};
 use crate::rules::immutable;
+use custom::approval::{self, Approval};
 use custom::names::is_true;
 use custom::schema_rules::{self, Demands, field_path};
 use meta::field::{ErrorList, Path};
@@ -18,7 +19,6 @@ const DEPRECATION_WARNING_BYTES_MAX: usize = 256;
 const NAME_IS: &str = "must be spec.names.plural+\".\"+spec.group";
 const PRESERVE: &str =
     "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
-const APPROVED: &str = "api-approved.kubernetes.io";
 
 /// What an update may keep as it is, and what it may not change.
 struct Judgement<'a> {
@@ -405,7 +405,8 @@ pub fn validate_status(status: &Value, errs: &mut ErrorList) {
 fn validate_stored_versions(stored: &Value, versions: &Value, errs: &mut ErrorList) {
     let path = Path::new("status").child("storedVersions");
     if stored.is_empty() {
-        errs.invalid(&path, stored, "must have at least one stored version");
+        // upstream's list is missing then, not empty
+        errs.invalid(&path, &Value::Null, "must have at least one stored version");
         return;
     }
     // Each stored version answers for one version: a second of the same name has none left.
@@ -430,49 +431,18 @@ fn validate_stored_versions(stored: &Value, versions: &Value, errs: &mut ErrorLi
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Approval {
-    Invalid,
-    Missing,
-    Given,
-    Bypassed,
-}
-
-fn approval(definition: &Value) -> Approval {
-    let text = definition["metadata"]["annotations"][APPROVED].str();
-    let is_url = text.split_once("://").is_some_and(|(scheme, rest)| {
-        !scheme.is_empty() && !rest.is_empty() && !rest.starts_with('/') && !rest.contains(' ')
-    });
-    match text {
-        "" => Approval::Missing,
-        text if text.starts_with("unapproved") => Approval::Bypassed,
-        _ if is_url => Approval::Given,
-        _ => Approval::Invalid,
-    }
-}
-
 /// Definitions in the community's groups need its approval.
 fn validate_approval(definition: &Value, old: Option<&Value>, errs: &mut ErrorList) {
-    let group = definition["spec"]["group"].str();
-    let is_protected = ["k8s.io", "kubernetes.io"]
-        .iter()
-        .any(|domain| group.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
-    let state = approval(definition);
-    if !is_protected || old.is_some_and(|old| approval(old) == state) {
+    let state = Approval::of(definition);
+    let is_protected = approval::is_protected(definition["spec"]["group"].str());
+    if !is_protected || old.is_some_and(|old| Approval::of(old) == state) {
         return;
     }
-    let path = Path::new("metadata").child("annotations").key(APPROVED);
-    let see = "see https://github.com/kubernetes/enhancements/pull/1111";
+    let path = Path::new("metadata").child("annotations").key(approval::ANNOTATION);
+    let text = definition["metadata"]["annotations"][approval::ANNOTATION].str();
     match state {
-        Approval::Missing => {
-            errs.required(&path, &format!("protected groups must have approval annotation \"{APPROVED}\", {see}"));
-        }
-        Approval::Invalid => {
-            let detail = format!(
-                "protected groups must have approval annotation \"{APPROVED}\" with either a URL or a reason starting with \"unapproved\", {see}"
-            );
-            errs.invalid(&path, definition["metadata"]["annotations"][APPROVED].str(), &detail);
-        }
+        Approval::Missing => errs.required(&path, &state.explain(text)),
+        Approval::Invalid => errs.invalid(&path, text, &state.explain(text)),
         Approval::Given | Approval::Bypassed => {}
     }
 }

@@ -3,7 +3,7 @@
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, quote};
 use meta::{Value, name, value};
-use resource::{Context, Descriptor, Hooks, InEtcd, NameRule, Strategy};
+use resource::{Context, Descriptor, Hooks, InEtcd, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
+            metadata: MetadataRules::CHANGES.with_any_finalizers(),
             ..Strategy::default()
         })
         .hooks(APIService)
@@ -33,6 +34,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
                     "metadata.ownerReferences",
                 ],
                 reset_fields: &["spec"],
+                metadata: MetadataRules::CHANGES.with_any_finalizers(),
                 ..Strategy::default()
             },
             APIServiceStatus,

@@ -1,10 +1,11 @@
 //! ControllerRevision: one state that a controller may go back to; never changed.
 
 use crate::cells::{self, AGE, ColumnRow, NAME};
+use crate::rules::immutable;
 use meta::Value;
 use meta::field::{ErrorList, Path, Shown};
 use meta::json;
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("85nkx63pcBU=")
         .columns(COLUMNS, cells)
         .hooks(ControllerRevision)
-        .strategy(Strategy { metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy { metadata: MetadataRules::WHOLE_AND_CHANGES, ..Strategy::default() })
 }
 
 const COLUMNS: &[ColumnRow] = &[
@@ -56,7 +57,7 @@ impl Hooks for ControllerRevision {
 
     fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
         validate_revision(object, errs);
-        if object["data"] != old["data"] {
+        if !immutable::same(&object["data"], &old["data"]) {
             errs.invalid(&Path::new("data"), Shown(json::to_string(&object["data"])), "field is immutable");
         }
     }

@@ -45,10 +45,10 @@ impl Hooks for AccessReview {
             errs.invalid(&path.child("user"), "", "at least one of user or group must be specified");
         }
         validate_attributes(resource, &path.child("resourceAttributes"), errs);
+        validate_metadata(object, self.0 == Whose::NamedHere, errs);
         if self.0 == Whose::NamedHere {
             validate_local(object, &path, errs);
         }
-        validate_metadata(object, self.0 == Whose::NamedHere, errs);
     }
 }
 

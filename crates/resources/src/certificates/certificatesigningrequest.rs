@@ -6,7 +6,7 @@ use crate::rules::immutable::same;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, Shown};
 use meta::{Map, Value};
-use resource::{Context, Descriptor, Hooks, NameRule, PART_VERBS, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, NameRule, PART_VERBS, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     .storage_version_hash("95fRKMXA+00=")
     .strategy(Strategy {
         name: NameRule::PathSegment,
-        metadata_checked_again: true,
+        metadata: MetadataRules::WHOLE_AND_CHANGES,
         reset_on_create: &["status"],
         keep_on_update: &["spec", "status"],
         reset_fields: &["spec", "status"],
@@ -37,7 +37,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         Strategy {
             keep_on_update: &["spec"],
             reset_fields: &["spec"],
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         },
         CertificateSigningRequestApproval,
@@ -46,7 +46,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         Strategy {
             keep_on_update: &["spec"],
             reset_fields: &["spec"],
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         },
         CertificateSigningRequestStatus,
@@ -152,7 +152,7 @@ fn validate(object: &Value, errs: &mut ErrorList) {
     let path = Path::new("spec");
     let request = &spec["request"];
     if !is_pem(&base64::decode(request.str()), "CERTIFICATE REQUEST") {
-        let shown = if request.is_empty() { Shown("null".into()) } else { Shown::from(request) };
+        let shown = if request.is_null() { Shown("null".into()) } else { Shown::from(request) };
         errs.invalid(&path.child("request"), shown, "PEM block type must be CERTIFICATE REQUEST");
     }
     let usages = spec["usages"].items();

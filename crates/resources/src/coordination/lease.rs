@@ -3,7 +3,7 @@
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             create_on_update: true,
             unconditional_update: false,
-            metadata_checked_again: true,
+            metadata: MetadataRules::CHANGES.with_any_finalizers(),
             ..Strategy::default()
         })
         .hooks(Lease);

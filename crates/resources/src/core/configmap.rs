@@ -4,7 +4,7 @@ use crate::rules::{base64, immutable};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "", "v1", "ConfigMap", "configmaps")
         .short_names(&["cm"])
         .storage_version_hash("qFsyl6wFWjQ=")
-        .strategy(Strategy { metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy { metadata: MetadataRules::WHOLE_AND_CHANGES, ..Strategy::default() })
         .hooks(ConfigMap);
     columns::with(descriptor, |object, now| vec![cells::name(object), data_count(object), cells::age(object, now)])
 }

@@ -4,7 +4,7 @@ use crate::rules::{immutable, ip, port};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +13,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .short_names(&["ep"])
         .storage_prefix("/registry/services/endpoints")
         .storage_version_hash("fWeeMqaN/OA=")
-        .strategy(Strategy { create_on_update: true, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy {
+            create_on_update: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
+            ..Strategy::default()
+        })
         .hooks(Endpoints)
         .deprecated("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
     columns::with(descriptor, |object, now| {

@@ -6,7 +6,7 @@ use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::quantity::Quantity;
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "", "v1", "LimitRange", "limitranges")
         .short_names(&["limits"])
         .storage_version_hash("EBKMFVe6cwo=")
-        .strategy(Strategy { create_on_update: true, ..Strategy::default() })
+        .strategy(Strategy { create_on_update: true, metadata: MetadataRules::WHOLE, ..Strategy::default() })
         .hooks(LimitRange);
     columns::with(descriptor, |object, _| vec![cells::name(object), object["metadata"]["creationTimestamp"].clone()])
 }

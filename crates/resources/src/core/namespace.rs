@@ -4,7 +4,7 @@ use crate::rules::finalizer;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, value};
-use resource::{Context, Descriptor, Hooks, NameRule, Strategy, Verb};
+use resource::{Context, Descriptor, Hooks, MetadataRules, NameRule, Strategy, Verb};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             delete_returns_object: true,
             name: NameRule::Label,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             reset_on_create: &["status"],
             keep_on_update: &["spec.finalizers", "status"],
             reset_fields: &["status"],

@@ -8,7 +8,7 @@ use crate::rules::{diff, label_selector, quantity};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, quote};
 use meta::{Map, Value, name, value};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("QWTyNDq0dC4=")
         .strategy(Strategy {
             delete_returns_object: true,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],

@@ -5,7 +5,7 @@ use crate::rules::{base64, immutable, pem};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, json, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "", "v1", "Secret", "secrets")
         .storage_version_hash("S6u1pOWzb84=")
         .select_field("type")
-        .strategy(Strategy { metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy { metadata: MetadataRules::WHOLE_AND_CHANGES, ..Strategy::default() })
         .hooks(Secret);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), object["type"].str().into(), cells::count(&object["data"]), cells::age(object, now)]

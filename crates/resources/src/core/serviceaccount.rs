@@ -2,7 +2,7 @@
 
 use crate::{cells, columns};
 use meta::{Gvk, Map, Value};
-use resource::{Context, Descriptor, Hooks, Strategy, SubresourceKind, Verb};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy, SubresourceKind, Verb};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -10,7 +10,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "", "v1", "ServiceAccount", "serviceaccounts")
         .short_names(&["sa"])
         .storage_version_hash("pbx9ZvyFpBE=")
-        .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy {
+            delete_returns_object: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
+            ..Strategy::default()
+        })
         .hooks(ServiceAccount)
         .with_subresource(
             "token",

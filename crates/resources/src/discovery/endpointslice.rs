@@ -4,14 +4,14 @@ use crate::rules::{immutable, ip, label_selector, port};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
         .storage_version_hash("qgS0xkrxYAI=")
-        .strategy(Strategy { generation: Generation::Hooks, ..Strategy::default() })
+        .strategy(Strategy { generation: Generation::Hooks, metadata: MetadataRules::WHOLE, ..Strategy::default() })
         .hooks(EndpointSlice);
     columns::with(descriptor, slice_cells)
 }
@@ -111,13 +111,13 @@ fn validate(object: &Value, old: Option<&Value>, errs: &mut ErrorList) {
         }
         _ => {}
     }
+    validate_ports(object["ports"].items(), &Path::new("ports"), errs);
     let unchanged = old.is_some_and(|old| {
         immutable::same(&object["endpoints"], &old["endpoints"]) && object["addressType"] == old["addressType"]
     });
     if !unchanged {
         validate_endpoints(object, address_type, errs);
     }
-    validate_ports(object["ports"].items(), &Path::new("ports"), errs);
 }
 
 fn validate_endpoints(object: &Value, address_type: &str, errs: &mut ErrorList) {
@@ -152,7 +152,7 @@ fn validate_endpoints(object: &Value, address_type: &str, errs: &mut ErrorList) 
             errs.invalid_each(&at.child("hostname"), host, name::dns1123_label(host));
         }
         let hints = at.child("hints");
-        validate_hints(&endpoint["hints"]["forZones"], &hints.child("forZones"), |_| Vec::new(), errs);
+        validate_hints(&endpoint["hints"]["forZones"], &hints.child("forZones"), name::label_value, errs);
         validate_hints(&endpoint["hints"]["forNodes"], &hints.child("forNodes"), name::dns1123_subdomain, errs);
     }
 }

@@ -8,7 +8,7 @@ use crate::rules::immutable;
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             generation: Generation::Spec,
             delete_returns_object: true,
-            metadata_checked_again: true,
+            name: NameRule::LongName,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .hooks(DeviceClass);

@@ -25,12 +25,10 @@ pub fn validate(device: &Value, old: Option<&Value>, per_device: bool, path: &Pa
     }
     validate_named(attributes, &path.child("attributes"), errs, validate_attribute);
     let is_new = |field: &str| old.is_none_or(|old| !immutable::same(&old[field], &device[field]));
-    if is_new("capacity") {
-        let shared = device["allowMultipleAllocations"].bool();
-        validate_named(capacities, &path.child("capacity"), errs, |value, at, errs| {
-            capacity::validate(value, shared, at, errs);
-        });
-    }
+    let shared = device["allowMultipleAllocations"].bool();
+    validate_named(capacities, &path.child("capacity"), errs, |value, at, errs| {
+        capacity::validate(value, shared, at, errs);
+    });
     if is_new("taints") {
         validate_list(&device["taints"], TAINTS_MAX, &path.child("taints"), errs, taints::validate_taint);
     }

@@ -5,7 +5,7 @@ use crate::rules::{immutable, shown};
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("wgAZaHcZxUg=")
         .strategy(Strategy {
             delete_returns_object: true,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],

@@ -1,11 +1,13 @@
 //! ResourceClaimTemplate: what the claims of a pod are made from.
 
 use super::{admin, requests};
-use crate::rules::{immutable, label_selector, shown};
+use crate::core::pod::claim;
+use crate::core::pod::internal::METADATA;
+use crate::rules::{immutable, shown};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, Shown, quote};
 use meta::{Value, json};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +15,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor =
         Descriptor::builtin(schema, "resource.k8s.io", "v1", "ResourceClaimTemplate", "resourceclaimtemplates")
             .storage_version_hash("TuzjC49aUfM=")
-            .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
+            .strategy(Strategy {
+                delete_returns_object: true,
+                metadata: MetadataRules::WHOLE_AND_CHANGES,
+                ..Strategy::default()
+            })
             .hooks(ResourceClaimTemplate);
     columns::with(descriptor, |object, now| vec![cells::name(object), cells::age(object, now)])
 }
@@ -42,32 +48,13 @@ impl Hooks for ResourceClaimTemplate {
 
 fn validate_spec(spec: &Value, stored: bool, errs: &mut ErrorList) {
     let path = Path::new("spec");
-    let (metadata, at) = (&spec["metadata"], path.child("metadata"));
-    label_selector::validate_labels(&metadata["labels"], &at.child("labels"), errs);
-    resource::rules::validate_annotations(&metadata["annotations"], &at.child("annotations"), errs);
+    claim::validate_template_metadata(&spec["metadata"], &path.child("metadata"), errs);
     requests::validate_spec(&spec["spec"], stored, &path.child("spec"), errs);
 }
 
-/// The fields of ObjectMeta in Go's order. In this struct they stand among the others, with their wire names.
-const METADATA_FIELDS: [&str; 14] = [
-    "name",
-    "generateName",
-    "namespace",
-    "selfLink",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "finalizers",
-];
-
+/// The fields of the metadata stand among the others, with their wire names.
 fn shown_spec(spec: &Value) -> Shown {
-    let mut parts: Vec<String> = METADATA_FIELDS
+    let mut parts: Vec<String> = METADATA
         .iter()
         .filter_map(|field| Some((field, spec["metadata"].get(field)?)))
         .filter(|(_, value)| !value.is_empty())

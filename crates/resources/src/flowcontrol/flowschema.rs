@@ -4,7 +4,7 @@ use super::{bootstrap, rules};
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path, Shown};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -17,11 +17,17 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
+            metadata: MetadataRules::WHOLE,
             ..Strategy::default()
         })
         .hooks(FlowSchema)
         .status(
-            Strategy { keep_on_update: &["spec"], reset_fields: &["metadata", "spec"], ..Strategy::default() },
+            Strategy {
+                keep_on_update: &["spec"],
+                reset_fields: &["metadata", "spec"],
+                metadata: MetadataRules::NONE,
+                ..Strategy::default()
+            },
             FlowSchemaStatus,
         );
     columns::with(descriptor, flow_schema_cells)

@@ -5,7 +5,7 @@ use super::flowschema::validate_conditions;
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -24,11 +24,17 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         reset_on_create: &["status"],
         keep_on_update: &["status"],
         reset_fields: &["status"],
+        metadata: MetadataRules::WHOLE,
         ..Strategy::default()
     })
     .hooks(PriorityLevelConfiguration)
     .status(
-        Strategy { keep_on_update: &["spec"], reset_fields: &["metadata", "spec"], ..Strategy::default() },
+        Strategy {
+            keep_on_update: &["spec"],
+            reset_fields: &["metadata", "spec"],
+            metadata: MetadataRules::NONE,
+            ..Strategy::default()
+        },
         PriorityLevelConfigurationStatus,
     );
     columns::with(descriptor, priority_level_cells)

@@ -4,7 +4,7 @@ use crate::rules::ip;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, Shown};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("39NQlfNR+bo=")
         .strategy(Strategy {
             generation: Generation::Spec,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],

@@ -4,7 +4,7 @@ use crate::rules::{domain_path, immutable};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Generation, Hooks, Strategy};
+use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -12,7 +12,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let descriptor = Descriptor::builtin(schema, "networking.k8s.io", "v1", "IngressClass", "ingressclasses")
         .cluster_scoped()
         .storage_version_hash("l/iqIbDgFyQ=")
-        .strategy(Strategy { generation: Generation::Spec, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy {
+            generation: Generation::Spec,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
+            ..Strategy::default()
+        })
         .hooks(IngressClass);
     columns::with(descriptor, ingress_class_cells)
 }

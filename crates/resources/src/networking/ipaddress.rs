@@ -4,7 +4,7 @@ use crate::rules::{immutable, ip, shown};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, Shown};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .cluster_scoped()
         .short_names(&["ip"])
         .storage_version_hash("3f/plJFChNE=")
-        .strategy(Strategy { name: NameRule::Hooks, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy { name: NameRule::Hooks, metadata: MetadataRules::CHANGES, ..Strategy::default() })
         .hooks(IPAddress);
     columns::with(descriptor, ip_address_cells)
 }
@@ -59,17 +59,10 @@ impl Hooks for IPAddress {
         }
     }
 
-    /// Upstream's declarative rules demand what is required here too.
-    fn validate_update(&self, _ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+    fn validate_update(&self, ctx: &Context, object: &Value, old: &Value, errs: &mut ErrorList) {
+        self.validate(ctx, object, errs);
         let (parent, stored) = (&object["spec"]["parentRef"], &old["spec"]["parentRef"]);
         let path = Path::new("spec").child("parentRef");
-        if parent.is_null() {
-            errs.required(&path, "");
-        } else {
-            for field in ["resource", "name"].into_iter().filter(|field| parent[*field].is_empty()) {
-                errs.required(&path.child(field), "");
-            }
-        }
         if !immutable::same(parent, stored) {
             let value = match parent.is_null() {
                 true => Shown::from(parent),

@@ -120,7 +120,8 @@ fn validate_port(port: &Value, path: &Path, errs: &mut ErrorList) {
             errs.invalid_each(&path.child("port"), *number, name::port_number(*number));
             if let Some(end) = end {
                 if end < *number {
-                    errs.invalid(&end_path, end, "must be greater than or equal to `port`");
+                    // upstream shows the port
+                    errs.invalid(&end_path, *number, "must be greater than or equal to `port`");
                 }
                 errs.invalid_each(&end_path, end, name::port_number(end));
             }

@@ -6,7 +6,7 @@ use crate::rules::{immutable, label_selector};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             create_on_update: true,
             unconditional_update: false,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .hooks(RuntimeClass);

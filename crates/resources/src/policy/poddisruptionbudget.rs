@@ -6,7 +6,7 @@ use crate::rules::{conditions, label_selector};
 use crate::{strategies, workload};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,10 +14,15 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     Descriptor::builtin(schema, "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
         .short_names(&["pdb"])
         .storage_version_hash("EVWiDmWqyJw=")
-        .strategy(Strategy { unconditional_update: false, name: NameRule::PathSegment, ..strategies::SPEC_AND_STATUS })
+        .strategy(Strategy {
+            unconditional_update: false,
+            metadata: MetadataRules::NONE,
+            name: NameRule::PathSegment,
+            ..strategies::SPEC_AND_STATUS
+        })
         .columns(COLUMNS, cells)
         .hooks(Budget)
-        .status(strategies::STATUS, Status)
+        .status(Strategy { metadata: MetadataRules::NONE, ..strategies::STATUS }, Status)
 }
 
 const COLUMNS: &[ColumnRow] = &[

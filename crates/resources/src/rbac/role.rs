@@ -3,7 +3,7 @@
 use crate::rules::label_selector;
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub fn role(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             create_on_update: true,
             name: NameRule::PathSegment,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .hooks(Role { namespaced: true })
@@ -26,7 +26,7 @@ pub fn cluster_role(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             create_on_update: true,
             name: NameRule::PathSegment,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .hooks(Role { namespaced: false })

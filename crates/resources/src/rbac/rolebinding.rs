@@ -4,7 +4,7 @@ use crate::rules::{immutable, shown};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, NameRule, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub fn role_binding(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             create_on_update: true,
             name: NameRule::PathSegment,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .hooks(RoleBinding { namespaced: true });
@@ -49,7 +49,7 @@ pub fn cluster_role_binding(schema: &Arc<Schema>) -> Descriptor {
             .strategy(Strategy {
                 create_on_update: true,
                 name: NameRule::PathSegment,
-                metadata_checked_again: true,
+                metadata: MetadataRules::WHOLE_AND_CHANGES,
                 ..Strategy::default()
             })
             .hooks(RoleBinding { namespaced: false });

@@ -34,6 +34,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
             all(x, y) && all(y, x)
         }
         (Value::Array(x), Value::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(a, b)| same(a, b)),
+        (Value::Raw(raw), other) | (other, Value::Raw(raw)) => raw.is_written_as(other),
         (a, b) => a == b || is_nothing(a) && is_nothing(b),
     }
 }

@@ -94,8 +94,11 @@ impl Hooks for CSIDriver {
         }
     }
 
-    fn warn(&self, _ctx: &Context, object: &Value, _old: Option<&Value>, warnings: &mut Vec<String>) {
+    fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, warnings: &mut Vec<String>) {
         let spec = &object["spec"];
+        if old.is_some_and(|old| immutable::same(&old["spec"]["tokenRequests"], &spec["tokenRequests"])) {
+            return;
+        }
         if !spec["tokenRequests"].is_empty() && spec["serviceAccountTokenInSecrets"].is_null() {
             let advice = "if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes";
             warnings.push(format!("spec.serviceAccountTokenInSecrets is unset; {advice}"));

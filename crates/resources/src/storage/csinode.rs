@@ -6,7 +6,7 @@ use crate::rules::immutable;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("Pe62DkZtjuo=")
         .strategy(Strategy {
             unconditional_update: false,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE,
             delete_returns_object: true,
             ..Strategy::default()
         })
@@ -40,7 +40,7 @@ impl Hooks for CSINode {
             sources::validate_driver_name(driver_name, &at.child("name"), errs);
             validate_node_id(driver["nodeID"].str(), &at.child("nodeID"), errs);
             if let Some(count) = driver["allocatable"]["count"].as_int() {
-                errs.non_negative(&at.child("allocatable"), count);
+                errs.non_negative(&at.child("allocatable").child("count"), count);
             }
             if drivers.iter().take(i).any(|d| d["name"].str() == driver_name) {
                 errs.duplicate(&at.child("name"), driver_name);

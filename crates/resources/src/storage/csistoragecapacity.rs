@@ -4,14 +4,18 @@ use crate::core::pod::internal;
 use crate::rules::{immutable, label_selector, quantity};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
 pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     Descriptor::builtin(schema, "storage.k8s.io", "v1", "CSIStorageCapacity", "csistoragecapacities")
         .storage_version_hash("xeVl+2Ly1kE=")
-        .strategy(Strategy { unconditional_update: false, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy {
+            unconditional_update: false,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
+            ..Strategy::default()
+        })
         .hooks(CSIStorageCapacity)
 }
 

@@ -5,7 +5,7 @@ use crate::rules::{immutable, label_selector};
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -14,7 +14,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .cluster_scoped()
         .short_names(&["sc"])
         .storage_version_hash("K+m6uJwbjGY=")
-        .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
+        .strategy(Strategy {
+            delete_returns_object: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
+            ..Strategy::default()
+        })
         .hooks(StorageClass);
     columns::with(descriptor, class_cells)
 }
@@ -68,6 +72,7 @@ fn validate_choices(object: &Value, errs: &mut ErrorList) {
         let path = Path::new(field);
         match object[field].as_str() {
             None => errs.required(&path, ""),
+            Some("") if field == "reclaimPolicy" => {}
             Some(value) if !known.contains(&value) => errs.not_supported(&path, value, known),
             Some(_) => {}
         }
@@ -98,12 +103,10 @@ fn validate_topologies(terms: &[Value], path: &Path, errs: &mut ErrorList) {
                 errs.duplicate(&at.index(j).child("key"), expression["key"].str());
             }
         }
-        // upstream compares with the terms to come as well, which it takes for empty
-        let same = |(j, other): (usize, &Value)| match j < i {
-            true => requirements(other) == requirements(term),
-            false => expressions.is_empty(),
-        };
-        for _ in terms.iter().enumerate().filter(|entry| same(*entry)) {
+        // upstream's list of the terms before begins with as many empty ones as there are terms
+        let repeats = terms.iter().take(i).filter(|other| requirements(other) == requirements(term)).count();
+        let empty = if expressions.is_empty() { terms.len() } else { 0 };
+        for _ in 0..repeats + empty {
             errs.duplicate(&at, "");
         }
     }

@@ -6,7 +6,7 @@ use crate::rules::immutable;
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path};
 use meta::{Value, name};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             unconditional_update: false,
             delete_returns_object: true,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],

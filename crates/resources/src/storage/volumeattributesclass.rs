@@ -5,7 +5,7 @@ use crate::rules::immutable;
 use crate::{cells, columns};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -15,7 +15,11 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             .cluster_scoped()
             .short_names(&["vac"])
             .storage_version_hash("tIjydgKBC5w=")
-            .strategy(Strategy { delete_returns_object: true, metadata_checked_again: true, ..Strategy::default() })
+            .strategy(Strategy {
+                delete_returns_object: true,
+                metadata: MetadataRules::WHOLE_AND_CHANGES,
+                ..Strategy::default()
+            })
             .hooks(VolumeAttributesClass);
     columns::with(descriptor, |object, now| {
         vec![cells::name(object), object["driverName"].str().into(), cells::age(object, now)]

@@ -9,7 +9,7 @@ use crate::core::pod::{default_text, internal, template};
 use crate::{strategies, workload};
 use meta::Value;
 use meta::field::{ErrorList, Path};
-use resource::{Context, Descriptor, Hooks};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(strategies::SPEC_AND_STATUS)
         .columns(COLUMNS, cells)
         .hooks(CronJob)
-        .status(strategies::STATUS, Status)
+        .status(Strategy { metadata: MetadataRules::NONE, ..strategies::STATUS }, Status)
 }
 
 const COLUMNS: &[ColumnRow] = &[

@@ -12,7 +12,7 @@ use crate::core::pod::{default_text, template};
 use crate::{strategies, workload};
 use meta::field::{ErrorList, Path};
 use meta::{Str, Value, name};
-use resource::{Context, DefaultGc, Descriptor, Hooks, SelectValue, Strategy};
+use resource::{Context, DefaultGc, Descriptor, Hooks, MetadataRules, SelectValue, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("mudhfqk/qZY=")
         .strategy(Strategy {
             default_gc: DefaultGc::Orphan,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..strategies::SPEC_AND_STATUS
         })
         .columns(COLUMNS, cells)

@@ -8,7 +8,7 @@ use crate::rules::ip;
 use crate::settings::Settings;
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Str, Value};
-use resource::{Context, Descriptor, Hooks, SelectValue, Strategy, SubresourceKind, Verb};
+use resource::{Context, Descriptor, Hooks, MetadataRules, SelectValue, Strategy, SubresourceKind, Verb};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub fn descriptor(schema: &Arc<Schema>, settings: &Settings) -> Descriptor {
         .strategy(Strategy {
             keep_on_update: &["status"],
             reset_fields: &["status"],
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .columns(COLUMNS, cells)

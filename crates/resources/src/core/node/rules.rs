@@ -2,7 +2,7 @@
 
 use crate::core::pod::{internal, resources, scheduling};
 use crate::rules::ip;
-use meta::field::{ErrorList, Path};
+use meta::field::{ErrorList, Path, quote};
 use meta::{Value, json, name};
 use std::collections::BTreeSet;
 
@@ -20,9 +20,40 @@ pub fn validate(node: &Value, errs: &mut ErrorList) {
     validate_resources(status, errs);
     if let Some(swap) = status["nodeInfo"]["swap"]["capacity"].as_int().filter(|swap| *swap <= 0) {
         let at = Path::new("metadata").child("nodeSwapStatus").child("capacity");
-        errs.invalid(&at, swap, "must be greater than 0");
+        errs.invalid(&at, swap, "must be greater than zero");
     }
+    validate_features(status, errs);
     validate_cidrs(&spec["podCIDRs"], &Path::new("spec").child("podCIDRs"), errs);
+}
+
+/// Names of features that the node declares: sorted, each once.
+fn validate_features(status: &Value, errs: &mut ErrorList) {
+    let path = Path::new("status").child("declaredFeatures");
+    let features = status["declaredFeatures"].items();
+    for (i, feature) in features.iter().map(Value::str).enumerate() {
+        if feature.len() > name::DNS1123_SUBDOMAIN_MAX {
+            let most = name::DNS1123_SUBDOMAIN_MAX;
+            let detail = format!("invalid feature name {}: must be no more than {most} characters", quote(feature));
+            errs.invalid(&path.index(i), feature, &detail);
+        } else if !is_feature(feature) {
+            let rule = "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
+            errs.invalid(&path.index(i), feature, &format!("invalid feature name {}: {rule}", quote(feature)));
+        }
+        match features.get(i + 1).map(Value::str) {
+            Some(next) if next == feature => errs.duplicate(&path.index(i + 1), next),
+            Some(next) if next < feature => {
+                errs.invalid(&path.index(i + 1), next, "list must be sorted alphabetically");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_feature(name: &str) -> bool {
+    let is_segment = |segment: &str| {
+        segment.starts_with(|c: char| c.is_ascii_alphabetic()) && segment.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    name.starts_with(|c: char| c.is_ascii_uppercase()) && name.split('/').all(is_segment)
 }
 
 /// Rules for a changed node, or its changed status.
@@ -31,6 +62,7 @@ pub fn validate_change(node: &Value, old: &Value, errs: &mut ErrorList) {
     let (spec, stored) = (&node["spec"], &old["spec"]);
     let (path, status_path) = (Path::new("spec"), Path::new("status"));
     validate_resources(&node["status"], errs);
+    validate_features(&node["status"], errs);
     let mut seen = BTreeSet::new();
     for (i, address) in node["status"]["addresses"].items().iter().enumerate() {
         if !seen.insert((address["type"].str(), address["address"].str())) {

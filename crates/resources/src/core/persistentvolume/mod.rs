@@ -8,7 +8,7 @@ mod warn;
 use crate::{cells, columns};
 use meta::field::ErrorList;
 use meta::{Value, value};
-use resource::{Context, Descriptor, Hooks, Strategy};
+use resource::{Context, Descriptor, Hooks, MetadataRules, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_version_hash("HN/zwEC+JgM=")
         .strategy(Strategy {
             delete_returns_object: true,
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_TWICE,
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],

@@ -196,7 +196,7 @@ pub fn validate_change(object: &Value, old: &Value, errs: &mut ErrorList) {
     }
     immutable::validate(&spec["volumeMode"], &stored["volumeMode"], &Path::new("volumeMode"), errs);
     let affinity = &spec["nodeAffinity"];
-    if !stored["nodeAffinity"].is_null() && !same(&current_labels(affinity), &current_labels(&stored["nodeAffinity"])) {
+    if !stored["nodeAffinity"].is_null() && !is_same_affinity(affinity, &stored["nodeAffinity"]) {
         let detail = "field is immutable, except for updating from beta label to GA";
         let shown = match affinity.is_null() {
             true => Shown::from(affinity),
@@ -219,18 +219,22 @@ const RENAMED_LABELS: [(&str, &str); 5] = [
     ("beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type"),
 ];
 
-/// The affinity with beta labels renamed.
-fn current_labels(affinity: &Value) -> Value {
-    let mut affinity = affinity.clone();
-    let terms = affinity.path_mut("required.nodeSelectorTerms").map(Value::items_mut).unwrap_or_default();
-    for term in terms {
-        for expression in term.get_mut("matchExpressions").map(Value::items_mut).unwrap_or_default() {
-            let key = expression["key"].str();
-            let renamed = RENAMED_LABELS.iter().find(|(beta, _)| *beta == key).map(|(_, current)| *current);
-            if let Some(current) = renamed {
-                expression.set("key", current);
+/// Whether nothing but the names of labels has changed, from beta to current ones. Upstream finds an empty name for a
+/// label that has no other, and takes an empty key for it.
+fn is_same_affinity(affinity: &Value, stored: &Value) -> bool {
+    let mut stored = stored.clone();
+    let terms = stored.path_mut("required.nodeSelectorTerms").map(Value::items_mut).unwrap_or_default();
+    for (i, term) in terms.iter_mut().enumerate() {
+        for list in ["matchExpressions", "matchFields"] {
+            let expressions = term.get_mut(list).map(Value::items_mut).unwrap_or_default();
+            for (j, expression) in expressions.iter_mut().enumerate() {
+                let key = affinity["required"]["nodeSelectorTerms"][i][list][j]["key"].str();
+                let renamed = RENAMED_LABELS.iter().find(|(beta, _)| *beta == expression["key"].str());
+                if renamed.map_or("", |(_, current)| *current) == key {
+                    expression.set("key", key);
+                }
             }
         }
     }
-    affinity
+    same(affinity, &stored)
 }

@@ -19,6 +19,7 @@ impl Action for Binding {
     }
 
     fn object_name(&self, name: &str, body: &Value) -> Result<Str> {
+        validate(body)?;
         let own = body["metadata"]["name"].str();
         if !self.is_legacy && own != name {
             return Err(Status::bad_request("name in URL does not match name in Binding object"));
@@ -27,7 +28,6 @@ impl Action for Binding {
     }
 
     fn act(&self, ctx: &Context, pod: &Value, body: &Value) -> Result<Acted> {
-        validate(body)?;
         check_preconditions(pod, body)?;
         check_bindable(pod)?;
         let mut pod = pod.clone();

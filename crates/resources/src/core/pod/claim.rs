@@ -1,6 +1,7 @@
 //! The spec of a PersistentVolumeClaim, as ephemeral volumes, stateful sets and claims themselves have it.
 
 use super::containers::validate_optional_choice;
+use super::internal::METADATA;
 use super::resources::{amount, validate_amount};
 use crate::rules::label_selector;
 use meta::Value;
@@ -8,23 +9,6 @@ use meta::field::{ErrorList, Path, Shown};
 use meta::name;
 
 const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
-
-/// Metadata that a template may not have, in upstream's order.
-const NOT_IN_TEMPLATES: &[&str] = &[
-    "name",
-    "generateName",
-    "namespace",
-    "selfLink",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "ownerReferences",
-    "finalizers",
-    "managedFields",
-];
 
 /// What a stored claim may keep.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,16 +19,20 @@ pub struct ClaimOptions {
 
 /// An ephemeral volume's template: labels, annotations and a claim's spec.
 pub fn validate_template(template: &Value, path: &Path, errs: &mut ErrorList) {
-    let (metadata, at) = (&template["metadata"], path.child("metadata"));
-    resource::rules::validate_annotations(&metadata["annotations"], &at.child("annotations"), errs);
-    label_selector::validate_labels(&metadata["labels"], &at.child("labels"), errs);
-    for field in NOT_IN_TEMPLATES {
+    validate_template_metadata(&template["metadata"], &path.child("metadata"), errs);
+    validate_spec(&template["spec"], ClaimOptions::default(), &path.child("spec"), errs);
+}
+
+/// Upstream's ValidateTemplateObjectMeta: labels and annotations, and nothing else.
+pub fn validate_template_metadata(metadata: &Value, path: &Path, errs: &mut ErrorList) {
+    resource::rules::validate_annotations(&metadata["annotations"], &path.child("annotations"), errs);
+    label_selector::validate_labels(&metadata["labels"], &path.child("labels"), errs);
+    for field in METADATA.iter().filter(|field| !matches!(**field, "labels" | "annotations")) {
         let value = &metadata[*field];
         if !value.is_empty() && *value != Value::Int(0) {
-            errs.forbidden(&at.child(field), "cannot be set");
+            errs.forbidden(&path.child(field), "cannot be set");
         }
     }
-    validate_spec(&template["spec"], ClaimOptions::default(), &path.child("spec"), errs);
 }
 
 /// Upstream's ValidatePersistentVolumeClaimSpec.

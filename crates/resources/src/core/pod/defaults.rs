@@ -81,10 +81,13 @@ fn list_mut<'a>(object: &'a mut Value, key: &str) -> &'a mut [Value] {
 /// A pod's containers request what they are limited to.
 fn default_requests(container: &mut Value) {
     let limits = container["resources"]["limits"].clone();
-    if limits.entries().len() == 0 {
+    if limits.is_null() {
         return;
     }
     let requests = container.entry("resources").entry("requests");
+    if requests.is_null() {
+        *requests = Value::object();
+    }
     for (resource, limit) in limits.entries() {
         requests.set_default(resource, limit);
     }

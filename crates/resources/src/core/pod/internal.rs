@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 const FACTS: &str = include_str!("internal.facts");
 
-/// Metadata embedded in a claim's template, in declaration order.
-const METADATA: &[&str] = &[
+/// The fields of ObjectMeta, in declaration order.
+pub const METADATA: &[&str] = &[
     "name",
     "generateName",
     "namespace",
@@ -171,7 +171,16 @@ fn selector(value: &Value) -> Tree {
     }
     let members = ["matchLabels", "matchExpressions"].into_iter();
     let present = members.filter(|key| !value[*key].is_empty());
-    Tree::Object(present.map(|key| (key.to_string(), raw(&value[key]))).collect())
+    let member = |key: &str| match value[key].items() {
+        [] => raw(&value[key]),
+        expressions => Tree::List(expressions.iter().map(expression).collect()),
+    };
+    Tree::Object(present.map(|key| (key.to_string(), member(key))).collect())
+}
+
+fn expression(value: &Value) -> Tree {
+    let present = value.entries().filter(|(key, value)| *key != "values" || !value.is_empty());
+    Tree::Object(present.map(|(key, value)| (key.to_string(), raw(value))).collect())
 }
 
 /// A scalar as Go writes it: with `<`, `>` and `&` escaped.

@@ -43,7 +43,8 @@ use crate::settings::Settings;
 use meta::field::{ErrorList, Path};
 use meta::{Gvk, Str, Value, name};
 use resource::{
-    Connect, Context, Descriptor, Generation, Hooks, PART_VERBS, SelectValue, Strategy, SubresourceKind, Verb,
+    Connect, Context, Descriptor, Generation, Hooks, MetadataRules, PART_VERBS, SelectValue, Strategy, SubresourceKind,
+    Verb,
 };
 use schema::Schema;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ const PART: Strategy = Strategy {
     generation: Generation::Spec,
     keep_on_update: &[],
     reset_fields: &[],
-    metadata_checked_again: true,
+    metadata: MetadataRules::WHOLE_AND_CHANGES,
     ..crate::strategies::STATUS
 };
 
@@ -103,7 +104,7 @@ pub fn descriptor(schema: &Arc<Schema>, settings: &Settings) -> Descriptor {
             reset_on_create: &["status"],
             keep_on_update: &["status"],
             reset_fields: &["status"],
-            metadata_checked_again: true,
+            metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
         .hooks(Pod)

@@ -20,6 +20,7 @@ pub struct Options {
     pub allow_non_local_token_path: bool,
     pub allow_host_sysctls: bool,
     pub allow_devices_in_user_namespace: bool,
+    pub allow_any_selinux_change: bool,
 }
 
 impl Options {
@@ -55,6 +56,7 @@ impl Options {
             allow_host_sysctls: finds(&|errs| security::validate_host_sysctls(spec, &root, errs)),
             allow_devices_in_user_namespace: spec["hostUsers"] == Value::Bool(false)
                 && all_containers(spec, &root).any(|(c, _)| !c["volumeDevices"].is_empty()),
+            allow_any_selinux_change: !spec["securityContext"]["seLinuxChangePolicy"].is_null(),
         }
     }
 }

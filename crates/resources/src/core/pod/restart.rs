@@ -48,9 +48,10 @@ pub fn validate(container: &Value, path: &Path, errs: &mut ErrorList) {
 /// An init container says its policy only when it is a sidecar or has rules.
 pub fn validate_init(container: &Value, path: &Path, errs: &mut ErrorList) {
     if container["restartPolicy"].is_null() {
-        return;
-    }
-    if !is_sidecar(container) {
+        if !container["restartPolicyRules"].items().is_empty() {
+            errs.required(&path.child("restartPolicy"), "must specify restartPolicy when restart rules are used");
+        }
+    } else if !is_sidecar(container) {
         validate(container, path, errs);
     } else if !container["restartPolicyRules"].items().is_empty() {
         errs.forbidden(

@@ -79,7 +79,10 @@ pub fn validate_pod(spec: &Value, options: Options, path: &Path, errs: &mut Erro
     windows::validate_options(&context["windowsOptions"], &path.child("windowsOptions"), errs);
     validate_app_armor(&context["appArmorProfile"], &path.child("appArmorProfile"), errs);
     choice("supplementalGroupsPolicy", &["Merge", "Strict"], errs);
-    choice("seLinuxChangePolicy", &["MountOption", "Recursive"], errs);
+    // MountOption comes with a feature that is not on by default
+    let policies: &[&str] =
+        if options.allow_any_selinux_change { &["MountOption", "Recursive"] } else { &["Recursive"] };
+    choice("seLinuxChangePolicy", policies, errs);
 }
 
 fn validate_user_ids(context: &Value, fields: &[&'static str], path: &Path, errs: &mut ErrorList) {

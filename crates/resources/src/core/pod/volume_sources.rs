@@ -1,6 +1,7 @@
 //! Sources of volumes that few pods use: network file systems, cloud disks, drivers.
 
 use super::projected::validate_relative_path;
+use crate::core::persistentvolume::sources;
 use meta::Value;
 use meta::field::{ErrorList, Path, Shown};
 use meta::{json, name};
@@ -224,19 +225,8 @@ fn validate_storageos(source: &Value, path: &Path, errs: &mut ErrorList) {
     validate_secret_name(&source["secretRef"], path, errs);
 }
 
-/// The name of a CSI driver.
-pub fn validate_csi_driver(driver: &str, path: &Path, errs: &mut ErrorList) {
-    if driver.is_empty() {
-        errs.required(path, "");
-    }
-    if driver.len() > 63 {
-        errs.too_long(path, 63);
-    }
-    errs.invalid_each(path, driver, name::dns1123_subdomain(&driver.to_lowercase()));
-}
-
 fn validate_csi(source: &Value, path: &Path, errs: &mut ErrorList) {
-    validate_csi_driver(source["driver"].str(), &path.child("driver"), errs);
+    sources::validate_driver_name(source["driver"].str(), &path.child("driver"), errs);
     let reference = &source["nodePublishSecretRef"];
     if reference.is_null() {
         return;

@@ -7,7 +7,7 @@ use meta::field::{ErrorList, Path, Shown};
 use meta::json;
 use meta::{Str, Value};
 use resource::{
-    Context, DefaultGc, Descriptor, Generation, Hooks, PART_VERBS, ScaleSelector, SelectValue, Strategy,
+    Context, DefaultGc, Descriptor, Generation, Hooks, NameRule, PART_VERBS, ScaleSelector, SelectValue, Strategy,
     SubresourceKind,
 };
 use schema::Schema;
@@ -20,6 +20,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .storage_prefix("/registry/controllers")
         .storage_version_hash("Jond2If31h0=")
         .strategy(Strategy {
+            name: NameRule::LongName,
             generation: Generation::Spec,
             default_gc: DefaultGc::Orphan,
             ..crate::strategies::SPEC_AND_STATUS
@@ -130,7 +131,13 @@ impl Hooks for ReplicationController {
     }
 
     fn warn(&self, _ctx: &Context, object: &Value, old: Option<&Value>, out: &mut Vec<String>) {
-        workload::warn(object, old, TEMPLATE, out);
+        match old {
+            // upstream looks at the template that was
+            Some(old) if old["metadata"]["generation"] != object["metadata"]["generation"] => {
+                workload::warn_template(old, TEMPLATE, out);
+            }
+            _ => workload::warn(object, old, TEMPLATE, out),
+        }
     }
 }
 
