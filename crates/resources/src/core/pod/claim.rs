@@ -30,7 +30,9 @@ pub fn validate_template_metadata(metadata: &Value, path: &Path, errs: &mut Erro
     for field in METADATA.iter().filter(|field| !matches!(**field, "labels" | "annotations")) {
         let value = &metadata[*field];
         if !value.is_empty() && *value != Value::Int(0) {
-            errs.forbidden(&path.child(field), "cannot be set");
+            // upstream makes names of Go's
+            let shown = if *field == "uid" { "uID" } else { field };
+            errs.forbidden(&path.child(shown), "cannot be set");
         }
     }
 }
