@@ -1,12 +1,9 @@
 //! CertificateSubjectRestriction: no client certificate of the API server's own signer makes its bearer an
 //! administrator.
 
+use crate::certificate_request::Subject;
 use crate::{Attributes, Operation, Plugin};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use meta::{Result, Value};
-use x509_parser::certification_request::X509CertificationRequest;
-use x509_parser::prelude::FromDer;
 
 const CLIENT_SIGNER: &str = "kubernetes.io/kube-apiserver-client";
 const MASTERS: &str = "system:masters";
@@ -35,11 +32,7 @@ impl Plugin for CertificateSubjectRestriction {
 /// Whether an organization in the subject of a PEM request is the administrators' group. What cannot be read asks for
 /// nothing; validation refuses what is no request.
 fn asks_for_masters(request: &str) -> bool {
-    let Ok(pem) = STANDARD.decode(request) else { return false };
-    let Ok((_, block)) = x509_parser::pem::parse_x509_pem(&pem) else { return false };
-    let Ok((_, parsed)) = X509CertificationRequest::from_der(&block.contents) else { return false };
-    let subject = &parsed.certification_request_info.subject;
-    subject.iter_organization().any(|organization| organization.as_str().is_ok_and(|o| o == MASTERS))
+    Subject::of(request).is_ok_and(|subject| subject.organizations.iter().any(|group| group == MASTERS))
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ const ALL: &[(&str, bool, Make)] = &[
     ("NodeRestriction", false, |_| Ok(Box::new(node_restriction::NodeRestriction))),
     ("TaintNodesByCondition", true, |_| Ok(Box::new(taint_nodes_by_condition::TaintNodesByCondition))),
     ("AlwaysPullImages", false, |_| Ok(Box::new(always_pull_images::AlwaysPullImages))),
+    ("ImagePolicyWebhook", false, |given| Ok(Box::new(image_policy_webhook::ImagePolicyWebhook::new(given)?))),
     ("PodSecurity", true, |given| Ok(Box::new(pod_security::PodSecurity::new(given)?))),
     ("PodNodeSelector", false, |given| Ok(Box::new(pod_node_selector::PodNodeSelector::new(given)?))),
     ("Priority", true, |_| Ok(Box::new(priority::Priority))),

@@ -5,6 +5,7 @@
 mod always;
 mod always_pull_images;
 mod certificate_approval;
+mod certificate_request;
 mod certificate_signing;
 mod certificate_subject_restriction;
 mod chain;
@@ -17,6 +18,7 @@ mod event_rate_limit;
 mod extended_resource_toleration;
 mod form;
 mod gated;
+mod image_policy_webhook;
 mod limit_pod_hard_anti_affinity_topology;
 mod limit_ranger;
 mod matching;
@@ -48,6 +50,7 @@ pub mod webhook;
 pub use chain::{Chain, Pause};
 pub use configuration::Configuration;
 pub use form::Form;
+pub use image_policy_webhook::ImagePolicy;
 pub use resource_quota::{kinds_of as quota_kinds, plan_status as plan_quota_status};
 pub use rounds::Rounds;
 
@@ -234,6 +237,7 @@ pub enum Asks {
     MutatingWebhooks(Hooks),
     /// All at once.
     ValidatingWebhooks(Hooks),
+    ImagePolicy(Arc<ImagePolicy>),
 }
 
 /// The two halves of admission: before the object is prepared and validated, and after.

@@ -144,25 +144,49 @@ fn the_default_set_is_upstreams() {
     assert!(Chain::new(&["EventRateLimit"], &[]).is_err(), "it wants a configuration");
 }
 
+fn a_node() -> User {
+    User { name: "system:node:n".into(), groups: vec!["system:nodes".into()], ..User::default() }
+}
+
+/// A node, a pod on it and one elsewhere, with what the first one uses.
+fn around_a_node() -> Cluster {
+    let stored = value!({"metadata": {"name": "n", "uid": "u1"}});
+    let bound = value!({"metadata": {"name": "p", "uid": "u2"}, "spec": {
+        "nodeName": "n", "serviceAccountName": "s", "volumes": [
+            {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"audience": "mine", "path": "t"}}]}},
+            {"name": "d", "csi": {"driver": "driver"}}
+        ]
+    }});
+    let driver = value!({"metadata": {"name": "driver"}, "spec": {"tokenRequests": [{"audience": "its"}]}});
+    let account = value!({"metadata": {"name": "s", "uid": "u4"}});
+    let foreign = value!({"metadata": {"name": "f", "uid": "u3"}, "spec": {"nodeName": "m"}});
+    let objects = vec![
+        ("nodes", stored),
+        ("pods", bound),
+        ("pods", foreign),
+        ("csidrivers", driver),
+        ("serviceaccounts", account),
+    ];
+    Cluster { objects, ..Cluster::default() }
+}
+
+fn of_node(
+    cluster: &Cluster,
+    operation: Operation,
+    resource: &str,
+    old: Option<&Value>,
+    object: Value,
+) -> std::result::Result<(), String> {
+    let (plugin, user, old) = ("NodeRestriction", a_node(), old.cloned());
+    let request = Request { plugin, operation, resource, user, old, ..Request::default() };
+    request.send(cluster, &mut object.clone()).map(drop).map_err(|status| status.message)
+}
+
 #[test]
 fn nodes_keep_to_their_own() {
-    let node = User { name: "system:node:n".into(), groups: vec!["system:nodes".into()], ..User::default() };
-    let stored = value!({"metadata": {"name": "n", "uid": "u1"}});
-    let bound = value!({"metadata": {"name": "p", "uid": "u2"}, "spec": {"nodeName": "n"}});
-    let foreign = value!({"metadata": {"name": "f", "uid": "u3"}, "spec": {"nodeName": "m"}});
-    let objects = vec![("nodes", stored), ("pods", bound.clone()), ("pods", foreign.clone())];
-    let cluster = Cluster { objects, ..Cluster::default() };
-    let ask = |operation, resource, old: Option<&Value>, object: Value| {
-        let request = Request {
-            plugin: "NodeRestriction",
-            operation,
-            resource,
-            user: node.clone(),
-            old: old.cloned(),
-            ..Request::default()
-        };
-        request.send(&cluster, &mut object.clone()).map(drop).map_err(|status| status.message)
-    };
+    let cluster = around_a_node();
+    let [bound, foreign] = ["p", "f"].map(|name| cluster.get("", "pods", "", name).unwrap());
+    let ask = |operation, resource, old: Option<&Value>, object| of_node(&cluster, operation, resource, old, object);
     let plain = ask(Operation::Create, "/pods/", None, pod(value!({"nodeName": "n"}))).unwrap_err();
     assert_eq!(
         plain,
@@ -182,14 +206,49 @@ fn nodes_keep_to_their_own() {
     assert!(ask(Operation::Update, "/pods/status", Some(&foreign), foreign.clone()).is_err());
     assert_eq!(ask(Operation::Update, "/pods/status", Some(&bound), bound.clone()), Ok(()));
     assert!(ask(Operation::Create, "/nodes/", None, value!({"metadata": {"name": "m"}})).is_err());
-    let token = |pod: &str, uid: &str| {
-        let reference = value!({"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid});
-        ask(Operation::Create, "/serviceaccounts/token", None, value!({"spec": {"boundObjectRef": reference}}))
-    };
-    assert_eq!(token("p", "u2"), Ok(()));
-    assert!(token("p", "old").is_err() && token("f", "u3").is_err() && token("gone", "u").is_err());
+    let slice = value!({"metadata": {"name": "x"}, "spec": {"nodeName": "m"}});
+    assert!(ask(Operation::Delete, "resource.k8s.io/resourceslices/", Some(&slice), Value::Null).is_err());
     let other = Request { plugin: "NodeRestriction", ..Request::default() };
     assert!(other.send(&cluster, &mut pod(value!({}))).is_ok(), "others are not restricted");
+}
+
+#[test]
+fn nodes_get_tokens_and_certificates_for_their_pods() {
+    let cluster = around_a_node();
+    let ask = |operation, resource, old: Option<&Value>, object| of_node(&cluster, operation, resource, old, object);
+    let token_for = |pod: &str, uid: &str, audience: &str| {
+        let reference = value!({"apiVersion": "v1", "kind": "Pod", "name": pod, "uid": uid});
+        value!({"spec": {"boundObjectRef": reference, "audiences": [audience]}})
+    };
+    let token =
+        |pod: &str, uid: &str| ask(Operation::Create, "/serviceaccounts/token", None, token_for(pod, uid, "mine"));
+    assert_eq!(token("p", "u2"), Ok(()));
+    assert!(token("p", "old").is_err() && token("f", "u3").is_err() && token("gone", "u").is_err());
+    let audience = |of: &str| ask(Operation::Create, "/serviceaccounts/token", None, token_for("p", "u2", of));
+    assert_eq!(audience("its"), Ok(()));
+    assert!(audience("others").unwrap_err().ends_with(
+        "audience \"others\" not found in pod spec volume, system:node:n is not authorized to request tokens for this audience"
+    ));
+    let rights = vec![("request-serviceaccounts-token-audience", "x")];
+    let trusting = Cluster { rights, ..around_a_node() };
+    let token_path = "/serviceaccounts/token";
+    assert_eq!(of_node(&trusting, Operation::Create, token_path, None, token_for("p", "u2", "others")), Ok(()));
+    let certificate = |field: &str, text: &str| {
+        let mut spec = value!({
+            "nodeName": "n", "nodeUID": "u1", "podName": "p", "podUID": "u2", "serviceAccountName": "s",
+            "serviceAccountUID": "u4"
+        });
+        spec.set(field, text);
+        let resource = "certificates.k8s.io/podcertificaterequests/";
+        ask(Operation::Create, resource, None, value!({"metadata": {"name": "x"}, "spec": spec}))
+    };
+    assert_eq!(certificate("nodeName", "n"), Ok(()));
+    for field in ["nodeName", "nodeUID", "podName", "podUID", "serviceAccountName", "serviceAccountUID"] {
+        assert!(certificate(field, "other").is_err(), "{field}");
+    }
+    let signing = value!({"spec": {"signerName": "kubernetes.io/kubelet-serving", "request": "eA=="}});
+    let resource = "certificates.k8s.io/certificatesigningrequests/";
+    assert!(ask(Operation::Create, resource, None, signing).unwrap_err().contains("unable to parse csr: "));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use admission::{Chain, Configuration};
+use admission::{Chain, Configuration, ImagePolicy};
 use meta::Value;
+use serve::image_reviews::ImageReviews;
 use serve::webhooks::Webhooks;
 
 use crate::flags::Given;
@@ -44,6 +45,17 @@ impl AdmissionPlugins {
                 .map_err(|why| format!("couldn't init admission plugin \"{plugin}\": {why}"))
         };
         Ok([of("MutatingAdmissionWebhook")?, of("ValidatingAdmissionWebhook")?])
+    }
+
+    /// The client of ImagePolicyWebhook, when that is on.
+    pub fn image_reviews(&self) -> Result<Option<ImageReviews>, String> {
+        let name = "ImagePolicyWebhook";
+        if !self.enabled.iter().any(|on| on == name) || self.disabled.iter().any(|off| off == name) {
+            return Ok(None);
+        }
+        let policy = ImagePolicy::new(self.configuration.of(name));
+        let reviews = policy.and_then(|policy| ImageReviews::new(&policy));
+        reviews.map(Some).map_err(|why| format!("couldn't init admission plugin \"{name}\": {why}"))
     }
 
     pub fn chain(&self) -> Result<Chain, String> {

@@ -78,6 +78,7 @@ pub async fn server(options: &Options, parts: Parts) -> Result<Arc<Server>, Stri
         admission,
         mutating_webhooks,
         validating_webhooks,
+        image_reviews: options.admission.image_reviews()?,
         audit: options.auditing.open()?,
         pages: Box::new(Site::new(parts.health, parts.address, parts.services, &options.flags)),
         remotes: serve::aggregate::Remotes::default(),

@@ -271,3 +271,51 @@ async fn dry_runs_subresources_and_connections_are_asked_about() {
     });
     assert_eq!(request["object"], options);
 }
+
+#[tokio::test]
+async fn images_are_asked_about() {
+    let asked = Arc::new(Mutex::new(0));
+    let count = asked.clone();
+    let peer = Peer::start(move |request| {
+        let review = json::parse(request.body()).map(|parsed| parsed.value).unwrap_or_default();
+        *count.lock().expect("a lock") += 1;
+        let good = review["spec"]["containers"][0]["image"].str() == "good";
+        let mut answered = review.clone();
+        answered.set("status", value!({"allowed": good, "reason": (if good { "" } else { "it is bad" })}));
+        answer(200, json::to_vec(&answered))
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let kubeconfig = folder.path().join("kubeconfig");
+    let config = value!({
+        "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k"}}],
+        "clusters": [{"name": "k", "cluster": {
+            "server": (peer.url()), "certificate-authority-data": (base64(&peer.authority))
+        }}]
+    });
+    std::fs::write(&kubeconfig, json::to_vec(&config)).expect("a file");
+    let plugins = folder.path().join("plugins.yaml");
+    let configuration = value!({
+        "apiVersion": "apiserver.config.k8s.io/v1", "kind": "AdmissionConfiguration", "plugins": [{
+            "name": "ImagePolicyWebhook",
+            "configuration": {"imagePolicy": {"kubeConfigFile": (kubeconfig.display().to_string())}}
+        }]
+    });
+    std::fs::write(&plugins, json::to_vec(&configuration)).expect("a file");
+    let file = format!("--admission-control-config-file={}", plugins.display());
+    let flags = ["--enable-admission-plugins=ImagePolicyWebhook", &file, "--disable-admission-plugins=ServiceAccount"];
+    let server = TestServer::start_with(&flags).await.expect("a server");
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = |name: &str, image: &str| {
+        value!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {"containers": [{"name": "c", "image": image}]}
+        })
+    };
+    create(&server, pods, &pod("a", "good")).await;
+    create(&server, pods, &pod("b", "good")).await;
+    assert_eq!(*asked.lock().expect("a lock"), 1, "the same images are not asked about again");
+    let (code, refused) = ask(&server, Itself, "POST", pods, &pod("c", "bad")).await;
+    let wanted = "pods \"c\" is forbidden: image policy webhook backend denied one or more images: it is bad";
+    assert_eq!((code, refused["message"].str()), (403, wanted));
+}

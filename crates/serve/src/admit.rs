@@ -7,7 +7,7 @@ use crate::server::{Server, StoreReader, new_uid};
 use crate::warnings::Warnings;
 use crate::webhooks::Webhooks;
 use admission::webhook::{Call, Hook, Hooks, Judged, Mutating, Turn, Validating};
-use admission::{Asks, Attributes, Notes, Operation, Pause};
+use admission::{Asks, Attributes, ImagePolicy, Notes, Operation, Pause};
 use futures_util::future::join_all;
 use meta::time::Timestamp;
 use meta::{Gvk, Result, Value};
@@ -68,8 +68,10 @@ impl Admission<'_> {
         while let Some(Pause { asks, next }) =
             self.settled(&mut notes, &mut (), |sees, ()| chain.validate_from(at, sees, object)).await?
         {
-            if let Asks::ValidatingWebhooks(hooks) = asks {
-                Box::pin(self.ask_at_once(&mut notes, &hooks, object)).await?;
+            match asks {
+                Asks::ValidatingWebhooks(hooks) => Box::pin(self.ask_at_once(&mut notes, &hooks, object)).await?,
+                Asks::ImagePolicy(policy) => Box::pin(self.ask_about_images(&mut notes, &policy, object)).await?,
+                Asks::MutatingWebhooks(_) => {}
             }
             at = next;
         }
@@ -114,6 +116,14 @@ impl Admission<'_> {
         let settled = judged.into_iter().map(|(hook, judged)| self.settle(&hook, "validating", began, judged));
         // All of them count, and the first refusal is the answer.
         settled.fold(Ok(()), |first, one| first.and(one))
+    }
+
+    async fn ask_about_images(&self, notes: &mut Notes, policy: &ImagePolicy, pod: &Value) -> Result<()> {
+        let Some(reviews) = &self.server.image_reviews else { return Ok(()) };
+        let review = self.see(notes, |sees| policy.question(sees, pod));
+        let status = reviews.ask(&review).await;
+        let status = status.as_ref().map(|status| &**status).map_err(String::as_str);
+        self.see(notes, |sees| policy.take(sees, status))
     }
 
     async fn call(&self, webhooks: &Webhooks, call: &Call) -> std::result::Result<Value, (String, u16)> {

@@ -15,6 +15,7 @@ mod encode;
 mod form;
 pub mod handle;
 pub mod health;
+pub mod image_reviews;
 mod impersonate;
 mod judge;
 mod list;

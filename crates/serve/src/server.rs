@@ -7,6 +7,7 @@ use crate::authorize::Authorizers;
 use crate::body::Body;
 use crate::connect::Dialer;
 use crate::form;
+use crate::image_reviews::ImageReviews;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::registry::{Endpoint, Registry, Resources};
@@ -38,6 +39,8 @@ pub struct Server {
     /// Connections to admission webhooks.
     pub mutating_webhooks: Webhooks,
     pub validating_webhooks: Webhooks,
+    /// Who is asked about images; `None` when nobody is.
+    pub image_reviews: Option<ImageReviews>,
     /// `None`: nothing is recorded.
     pub audit: Option<Arc<Audit>>,
     /// `None`: no tokens are made.

@@ -1,4 +1,9 @@
-//! NodeRestriction: a kubelet changes its own node, its pods and what belongs to them, and nothing else.
+//! NodeRestriction: a kubelet changes its own node, its pods and what belongs to them, and nothing else
+//! (k8s.io/kubernetes/plugin/pkg/admission/noderestriction).
+
+mod certificates;
+mod references;
+mod tokens;
 
 use crate::{Attributes, Operation, Plugin};
 use meta::field::quote;
@@ -51,6 +56,8 @@ impl Plugin for NodeRestriction {
                 request.require_own_name("can only access CSINode with the same name as the requesting node")
             }
             ("resource.k8s.io", "resourceslices") => request.judge_slice(),
+            ("certificates.k8s.io", "certificatesigningrequests") => request.judge_signing_request(),
+            ("certificates.k8s.io", "podcertificaterequests") => request.judge_pod_certificate_request(),
             _ => Ok(()),
         }
     }
@@ -79,12 +86,7 @@ impl Request<'_> {
     }
 
     fn operation(&self) -> &'static str {
-        match self.attributes.operation {
-            Operation::Create => "CREATE",
-            Operation::Update => "UPDATE",
-            Operation::Delete => "DELETE",
-            Operation::Connect => "CONNECT",
-        }
+        self.attributes.operation.name()
     }
 
     /// The name of the object, which a create may have in its body only.
@@ -137,24 +139,10 @@ impl Request<'_> {
             return self.refuse(format!("node {node} can only create pods with spec.nodeName set to itself"));
         }
         self.judge_owner(&node)?;
-        let spec = &pod["spec"];
-        if !spec["serviceAccountName"].str().is_empty() {
-            return self.refuse(format!("node {node} can not create pods that reference a service account"));
+        match references::first(&pod["spec"]) {
+            Some(what) => self.refuse(format!("node {node} can not create pods that reference {what}")),
+            None => Ok(()),
         }
-        for (found, what) in [
-            (
-                names_any(spec, "secretRef", "secretKeyRef", &["secret", "secrets"]) || names_pull_secret(spec),
-                "secrets",
-            ),
-            (names_any(spec, "configMapRef", "configMapKeyRef", &["configMap"]), "configmaps"),
-            (projects(spec, "clusterTrustBundle"), "clustertrustbundles"),
-            (spec["volumes"].items().iter().any(|v| !v["persistentVolumeClaim"].is_null()), "persistentvolumeclaims"),
-        ] {
-            if found {
-                return self.refuse(format!("node {node} can not create pods that reference {what}"));
-            }
-        }
-        Ok(())
     }
 
     /// A mirror pod belongs to its node, as it is now.
@@ -203,6 +191,10 @@ impl Request<'_> {
         if claims(old) != claims(self.object) {
             return self.refuse(format!("node {node} cannot update resource claim statues"));
         }
+        let extended = |pod: &Value| pod["status"]["extendedResourceClaimStatus"].clone();
+        if extended(old) != extended(self.object) {
+            return self.refuse(format!("node {node} cannot update extended resource claim status"));
+        }
         Ok(())
     }
 
@@ -249,6 +241,10 @@ impl Request<'_> {
                 if new["spec"]["taints"].items() != old["spec"]["taints"].items() {
                     return self.refuse(format!("node {node} is not allowed to modify taints"));
                 }
+                let owners = |node: &Value| node["metadata"]["ownerReferences"].items().to_vec();
+                if owners(new) != owners(old) {
+                    return self.refuse(format!("node {node} is not allowed to modify ownerReferences"));
+                }
                 if !forbidden.is_empty() {
                     return self.refuse(format!("is not allowed to modify labels: {forbidden}"));
                 }
@@ -280,34 +276,8 @@ impl Request<'_> {
         }
         let node = self.quoted();
         self.refuse(format!(
-            "node {node} is not allowed to update fields other than status.capacity and status.conditions: "
+            "node {node} is not allowed to update fields other than status.quantity and status.conditions: "
         ))
-    }
-
-    /// Tokens for pods that run on the node.
-    fn judge_token(&self) -> Result<()> {
-        if self.attributes.operation != Operation::Create || self.attributes.subresource() != "token" {
-            return Ok(());
-        }
-        let bound = &self.object["spec"]["boundObjectRef"];
-        let (name, uid) = (bound["name"].str(), bound["uid"].str());
-        if bound["apiVersion"].str() != "v1" || bound["kind"].str() != "Pod" || name.is_empty() {
-            return self.refuse("node requested token not bound to a pod");
-        }
-        if uid.is_empty() {
-            return self.refuse("node requested token with a pod binding without a uid");
-        }
-        let namespace = self.attributes.namespace();
-        let Some(pod) = self.attributes.ctx.reader.get("", "pods", namespace, name) else {
-            return Err(Status::not_found("", "pods", name));
-        };
-        if pod["metadata"]["uid"].str() != uid {
-            return self.refuse(format!("the UID in the bound object reference ({uid}) does not match the UID in record. The object might have been deleted and then recreated"));
-        }
-        if pod["spec"]["nodeName"].str() != self.node {
-            return self.refuse("node requested token bound to a pod scheduled on a different node");
-        }
-        Ok(())
     }
 
     fn judge_lease(&self) -> Result<()> {
@@ -319,43 +289,16 @@ impl Request<'_> {
     }
 
     fn judge_slice(&self) -> Result<()> {
-        let creates = self.attributes.operation == Operation::Create;
-        if creates && self.object["spec"]["nodeName"].str() != self.node {
-            return self.refuse("can only create ResourceSlice with the same NodeName as the requesting node");
+        let (verb, slice) = match (self.attributes.operation, self.attributes.old) {
+            (Operation::Create, _) => ("create", self.object),
+            (Operation::Delete, Some(old)) => ("delete", old),
+            _ => return Ok(()),
+        };
+        if slice["spec"]["nodeName"].str() == self.node {
+            return Ok(());
         }
-        Ok(())
+        self.refuse(format!("can only {verb} ResourceSlice with the same NodeName as the requesting node"))
     }
-}
-
-fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
-    ["initContainers", "containers", "ephemeralContainers"].into_iter().flat_map(|field| spec[field].items())
-}
-
-fn projects(spec: &Value, source: &str) -> bool {
-    let sources = spec["volumes"].items().iter().flat_map(|volume| volume["projected"]["sources"].items());
-    sources.into_iter().any(|projected| !projected[source].is_null())
-}
-
-fn names_pull_secret(spec: &Value) -> bool {
-    !spec["imagePullSecrets"].is_empty()
-        || spec["volumes"]
-            .items()
-            .iter()
-            .any(|volume| volume.entries().any(|(_, source)| !source["secretRef"].is_null()))
-}
-
-/// Whether environment or volumes take from objects of a kind.
-fn names_any(spec: &Value, from: &str, key: &str, volumes: &[&str]) -> bool {
-    let in_env = containers(spec).any(|container| {
-        container["envFrom"].items().iter().any(|source| !source[from].is_null())
-            || container["env"].items().iter().any(|env| !env["valueFrom"][key].is_null())
-    });
-    let in_volumes = || {
-        volumes.iter().any(|source| {
-            projects(spec, source) || spec["volumes"].items().iter().any(|volume| !volume[*source].is_null())
-        })
-    };
-    in_env || in_volumes()
 }
 
 /// The changed labels that a kubelet may not change, joined.
