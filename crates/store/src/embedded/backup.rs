@@ -6,11 +6,11 @@
 //! they are open; when one is gone before, a newer checkpoint has replaced it, and everything begins again. Objects are
 //! copied as they are kept: those that are encrypted stay so, and need the same keys later.
 
-use super::checkpoint::{FRAME_BYTES, Summary, Writer, checkpoint_name, open_checkpoint};
-use super::files::{Directory, Files};
+use super::checkpoint::{Checkpoint, FRAME_BYTES, Summary, Writer, checkpoint_name, open_checkpoint};
+use super::files::{Directory, File, Files};
 use super::frame::{FileHeader, FileKind};
 use super::record::{self, Change, Stored, Transaction};
-use super::recover::{new_store_id, open_segments, section_revision};
+use super::recover::{Segment, new_store_id, open_segments, section_revision};
 use super::refuse;
 use crate::engine::now_seconds;
 use crate::object::Meta;
@@ -65,20 +65,40 @@ pub fn backup(directory: &Path, target: &Path, attachments: &[Attachment]) -> io
     if parent.list()?.contains(&name) {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} exists", target.display())));
     }
-    let state = State::read(&Directory::unlocked(directory))?;
+    let reading = begin(&Directory::unlocked(directory))?;
     let temporary = format!("{name}.tmp");
     let file = parent.create(&temporary)?;
-    let first = now_seconds().max(0).cast_unsigned();
-    let header = FileHeader { kind: FileKind::Backup, store_id: new_store_id(), first };
-    let summary = Summary { newest: state.revision, log_after: state.revision };
-    let mut writer = Writer::create(&*file, header, summary)?;
-    write_section(&mut writer, "", state.revision, state.objects.values())?;
-    let attachments: Vec<Stored> = attachments.iter().map(stored).collect();
-    write_section(&mut writer, ATTACHMENTS, state.revision, attachments.iter())?;
-    writer.finish()?;
+    let made = write(reading, &*file, attachments).inspect_err(|_| drop(parent.remove(&temporary)))?;
     parent.rename(&temporary, &name)?;
     parent.sync()?;
-    Ok(Backup { revision: state.revision, objects: state.objects.len() })
+    Ok(made)
+}
+
+/// Opens a store's files until they are of one moment.
+fn begin(files: &dyn Files) -> io::Result<Reading> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match Reading::begin(files) {
+            Err(err)
+                if attempts < ATTEMPTS_MAX
+                    && matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {}
+            begun => return begun,
+        }
+    }
+}
+
+fn write(reading: Reading, file: &dyn File, attachments: &[Attachment]) -> io::Result<Backup> {
+    let revision = reading.revision;
+    let first = now_seconds().max(0).cast_unsigned();
+    let header = FileHeader { kind: FileKind::Backup, store_id: new_store_id(), first };
+    let mut writer = Writer::create(file, header, Summary { newest: revision, log_after: revision })?;
+    let objects = reading.write(&mut writer)?;
+    let mut section = SectionWriter::begin(&mut writer, ATTACHMENTS, revision);
+    attachments.iter().try_for_each(|attachment| section.write(&stored(attachment)))?;
+    section.end()?;
+    writer.finish()?;
+    Ok(Backup { revision, objects })
 }
 
 /// Makes a store out of a backup, in a directory that is missing or empty. Revisions go on after all that the server can
@@ -90,15 +110,13 @@ pub fn backup(directory: &Path, target: &Path, attachments: &[Attachment]) -> io
 pub fn restore(backup: &Path, directory: &Path) -> io::Result<Restored> {
     let (parent, name) = place_of(backup)?;
     let checkpoint = open_checkpoint(&parent, &name, FileKind::Backup)?;
-    let (mut objects, mut attachments) = (Vec::new(), Vec::new());
+    let mut attachments = Vec::new();
     // Read whole before anything is written.
     for number in 0..checkpoint.portions() {
         let portion = checkpoint.read_portion(number)?;
         if portion.prefix == ATTACHMENTS {
             let attachment = |stored: Stored| Attachment { name: stored.key.to_string(), bytes: stored.bytes };
             attachments.extend(portion.objects.into_iter().map(attachment));
-        } else {
-            objects.extend(portion.objects);
         }
     }
     let revision = checkpoint.summary.newest;
@@ -111,11 +129,18 @@ pub fn restore(backup: &Path, directory: &Path) -> io::Result<Restored> {
     let file = files.create("restored.tmp")?;
     let header = FileHeader { kind: FileKind::Checkpoint, store_id: new_store_id(), first: newest };
     let mut writer = Writer::create(&*file, header, Summary { newest, log_after: newest })?;
-    write_section(&mut writer, "", newest, objects.iter())?;
+    let mut section = SectionWriter::begin(&mut writer, "", newest);
+    for number in 0..checkpoint.portions() {
+        let portion = checkpoint.read_portion(number)?;
+        if portion.prefix != ATTACHMENTS {
+            portion.objects.iter().try_for_each(|stored| section.write(stored))?;
+        }
+    }
+    let objects = section.end()?;
     writer.finish()?;
     files.rename("restored.tmp", &checkpoint_name(newest))?;
     files.sync()?;
-    Ok(Restored { revision, newest, objects: objects.len(), attachments })
+    Ok(Restored { revision, newest, objects, attachments })
 }
 
 /// How many revisions may have been given in the time since.
@@ -143,52 +168,61 @@ fn stored(attachment: &Attachment) -> Stored {
     }
 }
 
-fn write_section<'a>(
-    writer: &mut Writer<'_>,
-    prefix: &str,
+/// Writes objects of one section, however many frames they take.
+struct SectionWriter<'a, 'f> {
+    writer: &'a mut Writer<'f>,
+    prefix: &'static str,
     revision: u64,
-    objects: impl Iterator<Item = &'a Stored>,
-) -> io::Result<()> {
-    writer.begin_section(prefix, revision);
-    for object in objects {
-        record::write_stored(&mut writer.frame, object);
-        if writer.frame.len() >= FRAME_BYTES {
-            writer.end()?;
-            writer.begin_section(prefix, revision);
-        }
-    }
-    writer.end()
+    count: usize,
 }
 
-/// What a directory holds, as it is kept.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) revision: u64,
-    pub(crate) objects: BTreeMap<Arc<str>, Stored>,
-    /// The checkpoint's revision of each resource.
-    sections: BTreeMap<Str, u64>,
+impl<'a, 'f> SectionWriter<'a, 'f> {
+    fn begin(writer: &'a mut Writer<'f>, prefix: &'static str, revision: u64) -> SectionWriter<'a, 'f> {
+        writer.begin_section(prefix, revision);
+        SectionWriter { writer, prefix, revision, count: 0 }
+    }
+
+    fn write(&mut self, stored: &Stored) -> io::Result<()> {
+        record::write_stored(&mut self.writer.frame, stored);
+        self.count += 1;
+        if self.writer.frame.len() >= FRAME_BYTES {
+            self.writer.end()?;
+            self.writer.begin_section(self.prefix, self.revision);
+        }
+        Ok(())
+    }
+
+    /// Gives how many there were.
+    fn end(self) -> io::Result<usize> {
+        self.writer.end()?;
+        Ok(self.count)
+    }
+}
+
+/// A store's files, open, and what the log says of the checkpoint's objects. The objects themselves stay on the disk: a
+/// backup takes as much memory as the keys that the log has.
+struct Reading {
+    checkpoint: Option<Checkpoint>,
+    segments: Vec<Segment>,
+    store_id: u64,
+    /// Of the last transaction.
+    revision: u64,
     /// The revision after which the log is needed, then that of the last transaction.
     replayed: u64,
+    /// The last change of each key in the log.
+    changed: BTreeMap<Arc<str>, Last>,
 }
 
-impl State {
-    pub(crate) fn read(files: &dyn Files) -> io::Result<State> {
-        let mut attempts = 0;
-        loop {
-            attempts += 1;
-            match State::read_once(files) {
-                Err(err)
-                    if attempts < ATTEMPTS_MAX
-                        && matches!(err.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidData) => {}
-                read => return read,
-            }
-        }
-    }
+/// The last change of a key.
+struct Last {
+    revision: u64,
+    deletes: bool,
+}
 
-    fn read_once(files: &dyn Files) -> io::Result<State> {
+impl Reading {
+    fn begin(files: &dyn Files) -> io::Result<Reading> {
         let names = files.list()?;
         let named = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).cloned().collect::<Vec<_>>();
-        let mut state = State { revision: 1, replayed: 1, ..State::default() };
         let checkpoint = named("checkpoint-").pop();
         let checkpoint = checkpoint.map(|name| open_checkpoint(files, &name, FileKind::Checkpoint)).transpose()?;
         let mut store_id = checkpoint.as_ref().map(|checkpoint| checkpoint.store_id);
@@ -197,63 +231,77 @@ impl State {
         let Some(store_id) = store_id else {
             return Err(io::Error::new(io::ErrorKind::NotFound, "there is no store"));
         };
-        let newest = match &checkpoint {
-            Some(checkpoint) => {
-                state.load(checkpoint)?;
-                checkpoint.summary.newest
-            }
-            None => 1,
-        };
+        let summary = checkpoint.as_ref().map_or(Summary { newest: 1, log_after: 1 }, |known| known.summary);
+        let (revision, changed) = (summary.log_after, BTreeMap::new());
+        let mut reading = Reading { checkpoint, segments, store_id, revision, replayed: revision, changed };
+        reading.read_log(|reading, transaction| reading.note(transaction))?;
+        if reading.revision < summary.newest {
+            return Err(refuse("the log", "ends before the checkpoint was made: log files are missing"));
+        }
+        Ok(reading)
+    }
+
+    /// Gives each transaction of the log.
+    fn read_log(&mut self, mut each: impl FnMut(&mut Reading, Transaction) -> io::Result<()>) -> io::Result<()> {
+        let segments = std::mem::take(&mut self.segments);
         let mut next_sequence = None;
         for (number, segment) in segments.iter().enumerate() {
             if next_sequence.is_some_and(|next| next != segment.first) {
                 return Err(refuse(&segment.name, "does not continue the log before it"));
             }
             let last = number + 1 == segments.len();
-            let end = segment.read_each(store_id, last, |transaction| {
-                state.replay(transaction).map_err(|why| refuse(&segment.name, why))
-            })?;
+            let end = segment.read_each(self.store_id, last, |transaction| each(self, transaction))?;
             next_sequence = Some(end.next_sequence);
         }
-        if state.revision < newest {
-            return Err(refuse("the log", "ends before the checkpoint was made: log files are missing"));
-        }
-        Ok(state)
-    }
-
-    fn load(&mut self, checkpoint: &super::checkpoint::Checkpoint) -> io::Result<()> {
-        for number in 0..checkpoint.portions() {
-            let portion = checkpoint.read_portion(number)?;
-            self.sections.insert(portion.prefix, portion.revision);
-            self.objects.extend(portion.objects.into_iter().map(|stored| (stored.key.clone(), stored)));
-        }
-        // The log leads from here to the newest.
-        self.revision = checkpoint.summary.log_after;
-        self.replayed = checkpoint.summary.log_after;
+        self.segments = segments;
         Ok(())
     }
 
-    fn replay(&mut self, transaction: Transaction) -> Result<(), &'static str> {
+    fn note(&mut self, transaction: Transaction) -> io::Result<()> {
         let revision = transaction.revision;
         if revision > self.replayed + 1 {
-            return Err("does not continue the revisions before it");
+            return Err(refuse("the log", "has revisions that do not continue those before them"));
         }
         self.replayed = self.replayed.max(revision);
         self.revision = self.revision.max(revision);
         for change in transaction.changes {
-            let key = match &change {
-                Change::Put(stored) => &stored.key,
-                Change::Delete(key) => key,
+            let (key, deletes) = match change {
+                Change::Put(stored) => (stored.key, false),
+                Change::Delete(key) => (key, true),
             };
-            if revision <= section_revision(&self.sections, key) {
-                continue;
-            }
-            match change {
-                Change::Put(stored) => drop(self.objects.insert(stored.key.clone(), stored)),
-                Change::Delete(key) => drop(self.objects.remove(&key).ok_or("deletes what is not there")?),
-            }
+            self.changed.insert(key, Last { revision, deletes });
         }
         Ok(())
+    }
+
+    /// Writes every object as of the last transaction that was read first: the log may have grown.
+    fn write(mut self, writer: &mut Writer<'_>) -> io::Result<usize> {
+        let mut section = SectionWriter::begin(writer, "", self.revision);
+        let mut sections: BTreeMap<Str, u64> = BTreeMap::new();
+        if let Some(checkpoint) = self.checkpoint.take() {
+            for number in 0..checkpoint.portions() {
+                let portion = checkpoint.read_portion(number)?;
+                for stored in &portion.objects {
+                    if self.changed.get(&stored.key).is_none_or(|last| last.revision <= portion.revision) {
+                        section.write(stored)?;
+                    }
+                }
+                sections.insert(portion.prefix, portion.revision);
+            }
+        }
+        self.read_log(|reading, transaction| {
+            for change in transaction.changes {
+                let Change::Put(stored) = change else { continue };
+                let is_last = |last: &Last| last.revision == transaction.revision && !last.deletes;
+                if reading.changed.get(&stored.key).is_some_and(is_last)
+                    && transaction.revision > section_revision(&sections, &stored.key)
+                {
+                    section.write(&stored)?;
+                }
+            }
+            Ok(())
+        })?;
+        section.end()
     }
 }
 
