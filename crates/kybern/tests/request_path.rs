@@ -233,3 +233,107 @@ async fn the_future_of_a_request_is_small() {
     let bytes = std::mem::size_of_val(&client.0.request(request));
     assert!(bytes < 8192, "{bytes}");
 }
+
+impl Client {
+    async fn accepting(&self, path: &str, media_type: &str) -> Bytes {
+        let request = Request::get(path).header("accept", media_type).body(Full::new(Bytes::new()));
+        let answer = self.0.request(request.unwrap_or_default()).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default()
+    }
+}
+
+/// Lists in YAML are made item by item.
+#[tokio::test]
+async fn a_list_in_yaml_is_that_in_json() {
+    const TABLE: &str = "as=Table;v=v1;g=meta.k8s.io";
+    const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+    let client = Client::new().await;
+    for n in 0..40 {
+        let text = format!("first: {n}\n\n  items: []\nrows: []\n- \"last\" # {}", "x".repeat(5000));
+        let body = value!({"metadata": {"name": (format!("m{n}"))}, "data": {"text": text, "empty": "", "n": "1"}});
+        assert_eq!(client.post(MAPS, &body).await.0, 201);
+    }
+    for path in [MAPS, LEASES] {
+        for form in ["", TABLE, "as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"] {
+            let json = client.accepting(path, &format!("application/json;{form}")).await;
+            let yaml = client.accepting(path, &format!("application/yaml;{form}")).await;
+            let mut whole = Vec::new();
+            codec::encode_yaml(&json::parse(&json).expect("JSON").value, &mut whole);
+            assert_eq!(String::from_utf8_lossy(&yaml), String::from_utf8_lossy(&whole), "{path} {form}");
+        }
+    }
+}
+
+/// Their length is sent first, so all are looked at before one is sent, and more than a bound are not kept meanwhile.
+#[tokio::test]
+async fn a_large_list_of_converted_messages_is_whole() {
+    const SCALERS: &str = "/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers";
+    let client = Client::new().await;
+    for n in 0..40 {
+        let target = value!({"apiVersion": "apps/v1", "kind": "Deployment", "name": (format!("d{n}"))});
+        let annotations = value!({"large": (char::from(b'a' + n % 26).to_string().repeat(240 << 10))});
+        let metadata = value!({"name": (format!("h{n:02}")), "annotations": annotations});
+        let spec = value!({"maxReplicas": 3, "scaleTargetRef": target});
+        assert_eq!(client.post(SCALERS, &value!({"metadata": metadata, "spec": spec})).await.0, 201);
+    }
+    let message = client.accepting(SCALERS, "application/vnd.kubernetes.protobuf").await;
+    assert!(message.len() > 9 << 20);
+    let schema = schema::builtin();
+    let ty = schema.kind(&meta::Gvk::new("autoscaling", "v1", "HorizontalPodAutoscalerList")).expect("a known kind");
+    let list = codec::decode_protobuf(&schema, ty, &message).unwrap_or_else(|why| panic!("{}", why.text)).value;
+    let (_, json) = client.get(SCALERS).await;
+    assert_eq!(list["metadata"]["resourceVersion"], json["metadata"]["resourceVersion"]);
+    let pairs = list["items"].items().iter().zip(json["items"].items());
+    for (made, read) in pairs {
+        assert_eq!((&made["metadata"], &made["spec"]), (&read["metadata"], &read["spec"]));
+    }
+    assert_eq!(list["items"].items().len(), 40);
+}
+
+/// Also of custom resources: an event is encoded once, however many watch; and never as an earlier definition had it.
+#[tokio::test]
+async fn custom_resources_are_shown_as_their_definition_is_now() {
+    const WIDGETS: &str = "/apis/example.com/v1/namespaces/default/widgets";
+    const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let definition = |properties: &Value| {
+        let spec = value!({"type": "object", "properties": properties});
+        let schema = value!({"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}});
+        let version = value!({"name": "v1", "served": true, "storage": true, "schema": schema});
+        let names = value!({"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"});
+        value!({
+            "metadata": {"name": "widgets.example.com"},
+            "spec": {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+        })
+    };
+    let client = Client::new().await;
+    let (code, made) = client.post(DEFINITIONS, &definition(&value!({"size": {"type": "integer"}}))).await;
+    assert_eq!(code, 201, "{made:?}");
+    client.until(WIDGETS, |_| true).await;
+    let widget =
+        value!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}});
+    assert_eq!(client.post(WIDGETS, &widget).await.0, 201);
+    let (_, list) = client.get(WIDGETS).await;
+    let (_, again) = client.get(WIDGETS).await;
+    assert!(list == again && list["items"].items()[0]["spec"]["size"].int() == 1);
+    let changed = definition(&value!({"color": {"type": "string"}}));
+    let changed = value!({"spec": {"versions": (changed["spec"]["versions"].clone())}});
+    let (code, why) = client.merge(&format!("{DEFINITIONS}/widgets.example.com"), &changed).await;
+    assert_eq!(code, 200, "{why:?}");
+    client.until(WIDGETS, |list| list["items"].items()[0]["spec"]["size"].is_null()).await;
+}
+
+impl Client {
+    /// Reads until the answer is as wanted.
+    async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) {
+        let reading = async {
+            loop {
+                match self.get(path).await {
+                    (200, value) if wanted(&value) => return,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(60), reading).await.expect("it becomes so");
+    }
+}

@@ -150,7 +150,8 @@ impl Shape {
         if !is_direct(descriptor) {
             return self.write_tree(descriptor, form::stored_value_at(descriptor, object, revision)?, out);
         }
-        let message = message_of(object)?;
+        let bytes = object.bytes();
+        let message = message_of(object, &bytes)?;
         let revision = revision.to_string();
         match self {
             Shape::Whole(gvk) => write_whole(descriptor, object, message, gvk.as_ref(), &revision, out),
@@ -217,14 +218,14 @@ fn unreadable(object: &Object, why: &str) -> Status {
     Status::internal(format!("{}: {why}", object.key))
 }
 
-/// The message of an object that is stored in protobuf.
-pub(crate) fn message_of(object: &Object) -> Result<&[u8]> {
-    Envelope::open(&object.bytes).map(|envelope| envelope.raw).map_err(|why| unreadable(object, &why))
+/// The message in the bytes of an object that is stored in protobuf.
+fn message_of<'a>(object: &Object, bytes: &'a [u8]) -> Result<&'a [u8]> {
+    Envelope::open(bytes).map(|envelope| envelope.raw).map_err(|why| unreadable(object, &why))
 }
 
-/// A stored message with a resourceVersion.
-pub(crate) fn versioned<'a>(object: &'a Object, resource_version: &'a str) -> Result<Versioned<'a>> {
-    Versioned::new(message_of(object)?, resource_version).map_err(|why| unreadable(object, &why))
+/// The message in an object's bytes with a resourceVersion.
+pub(crate) fn versioned<'a>(object: &Object, bytes: &'a [u8], resource_version: &'a str) -> Result<Versioned<'a>> {
+    Versioned::new(message_of(object, bytes)?, resource_version).map_err(|why| unreadable(object, &why))
 }
 
 /// Appends the JSON of a stored message.
@@ -315,14 +316,14 @@ fn stored_at(
         Format::Json => {
             let frame = shape.frame(revision.to_string(), !form.no_headers);
             let mut out = frame.head;
-            out.reserve(stored.bytes.len() * JSON_GROWTH);
+            out.reserve(stored.bytes_len() * JSON_GROWTH);
             shape.write(descriptor, stored, revision, &mut out)?;
             out.extend_from_slice(&frame.tail);
             Ok(form.finish(out))
         }
         Format::Protobuf if is_direct(descriptor) => {
-            let revision = revision.to_string();
-            let object = versioned(stored, &revision)?;
+            let (bytes, revision) = (stored.bytes(), revision.to_string());
+            let object = versioned(stored, &bytes, &revision)?;
             Ok(match form.partial_version() {
                 Some(version) => object.without_rest().in_envelope(&partial_gvk(version)),
                 None => object.in_envelope(&descriptor.gvk()),
@@ -372,18 +373,23 @@ impl Frames {
 
     /// An object as the watch shows it. Plain frames are made once and shared by all watches.
     fn object(&mut self, number: usize, kind: &str, object: &Object, revision: u64) -> Option<Bytes> {
-        let forms = FORM_FRAMES[usize::from(self.form.accepted.format == Format::Protobuf)];
-        let is_shared = self.form.accepted.transform.is_none() && is_direct(&self.descriptor);
-        let mut encode = || {
-            let bytes = stored_at(&self.form, &mut self.shape, &self.descriptor, object, revision);
-            self.form.no_headers = true;
-            bytes.map(|bytes| self.framed(kind, &bytes)).unwrap_or_default()
-        };
-        let frame = match is_shared && revision == object.revision {
-            true => object.encoded(forms[number], |_| encode()),
-            false => encode(),
+        let form = FORM_FRAMES[usize::from(self.form.accepted.format == Format::Protobuf)][number];
+        let frame = if self.form.accepted.transform.is_some() || revision != object.revision {
+            self.own_frame(kind, object, revision)
+        } else if let Some(frame) = object.encoded_before(&self.descriptor, form) {
+            frame
+        } else {
+            let owner = self.descriptor.clone();
+            object.encoded(&owner, form, |object| self.own_frame(kind, object, revision))
         };
         (!frame.is_empty()).then_some(frame)
+    }
+
+    /// Empty for an object that cannot be read.
+    fn own_frame(&mut self, kind: &str, object: &Object, revision: u64) -> Bytes {
+        let bytes = stored_at(&self.form, &mut self.shape, &self.descriptor, object, revision);
+        self.form.no_headers = true;
+        bytes.map(|bytes| self.framed(kind, &bytes)).unwrap_or_default()
     }
 
     fn value(&mut self, value: Value) -> Vec<u8> {

@@ -27,7 +27,7 @@ pub fn stored_value(descriptor: &Descriptor, object: &store::Object) -> Result<V
 
 /// As [`stored_value`], with another resourceVersion: that of its deletion.
 pub fn stored_value_at(descriptor: &Descriptor, object: &store::Object, revision: u64) -> Result<Value> {
-    let mut value = decode_stored(descriptor, &object.bytes).map_err(|why| {
+    let mut value = decode_stored(descriptor, &object.bytes()).map_err(|why| {
         let text = format!("unable to decode the stored object {}: {why}", object.key);
         Status::failure(500, Reason::StoreReadError, text)
     })?;
@@ -57,7 +57,7 @@ pub fn encode_stored_over(descriptor: &Descriptor, object: &mut Value, old: Opti
         let (schema, ty, gvk) = (&descriptor.schema, descriptor.storage_type_id, &descriptor.storage);
         match old {
             Some(old) => {
-                codec::encode_protobuf_over(schema, ty, gvk, object, (&old.value, &old.object.bytes), &mut out)
+                codec::encode_protobuf_over(schema, ty, gvk, object, (&old.value, &old.object.bytes()), &mut out)
             }
             None => codec::encode_protobuf(schema, ty, gvk, object, &mut out),
         }

@@ -7,7 +7,7 @@ use crate::read::Page;
 use codec::negotiate::Format;
 use codec::table::partial_gvk;
 use codec::{JsonList, ListMeta, ProtobufList, Versioned};
-use meta::{Gvk, Result, Status};
+use meta::{Gvk, Result, Status, Value, json};
 use resource::Descriptor;
 use std::sync::Arc;
 use store::Object;
@@ -31,13 +31,8 @@ pub fn source(form: &Form, descriptor: &Arc<Descriptor>, page: Page) -> Result<B
         Format::Protobuf if is_direct(&descriptor) => {
             Ok(Box::new(StoredMessages::new(form, &descriptor, objects, &metadata)?))
         }
-        Format::Protobuf => made_messages(form, &descriptor, &objects, &metadata).map(whole),
-        Format::Yaml => {
-            let mut items = JsonItems::new(form, descriptor, objects, &metadata, fits);
-            let mut text = Vec::new();
-            while items.append(&mut text)? {}
-            Ok(whole(yaml_of(&text)))
-        }
+        Format::Protobuf => Ok(Box::new(MadeMessages::new(form, descriptor, objects, &metadata)?)),
+        Format::Yaml => Ok(Box::new(YamlItems::new(JsonItems::new(form, descriptor, objects, &metadata, fits)))),
     }
 }
 
@@ -81,32 +76,39 @@ impl JsonItems {
     }
 }
 
-impl Source for JsonItems {
-    fn append(&mut self, out: &mut Vec<u8>) -> Result<bool> {
-        let head = self.head.take();
-        let is_first = head.is_some();
-        out.extend_from_slice(&head.unwrap_or_default());
-        let Some(object) = self.objects.next() else {
-            out.append(&mut self.tail);
-            return Ok(false);
-        };
-        if !is_first {
-            out.push(b',');
-        }
-        if !self.keeps || !is_direct(&self.descriptor) {
+impl JsonItems {
+    /// Appends the next item; false when there is none.
+    fn append_item(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+        let Some(object) = self.objects.next() else { return Ok(false) };
+        if !self.keeps {
             self.shape.write(&self.descriptor, &object, object.revision, out)?;
             return Ok(true);
         }
-        match object.encoded_before(FORM_JSON_ITEM) {
+        match object.encoded_before(&self.descriptor, FORM_JSON_ITEM) {
             Some(item) => out.extend_from_slice(&item),
             None => {
-                let mut item = Vec::with_capacity(object.bytes.len() * JSON_GROWTH);
+                let mut item = Vec::with_capacity(object.bytes_len() * JSON_GROWTH);
                 self.shape.write(&self.descriptor, &object, object.revision, &mut item)?;
                 item.shrink_to_fit();
-                out.extend_from_slice(&object.encoded(FORM_JSON_ITEM, |_| item.into()));
+                out.extend_from_slice(&object.encoded(&self.descriptor, FORM_JSON_ITEM, |_| item.into()));
             }
         }
         Ok(true)
+    }
+}
+
+impl Source for JsonItems {
+    fn append(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+        match self.head.take() {
+            Some(head) => out.extend_from_slice(&head),
+            None if self.objects.len() > 0 => out.push(b','),
+            None => {}
+        }
+        if self.append_item(out)? {
+            return Ok(true);
+        }
+        out.append(&mut self.tail);
+        Ok(false)
     }
 }
 
@@ -137,8 +139,8 @@ impl StoredMessages {
 }
 
 fn with_message<T>(object: &Object, partial: bool, f: impl FnOnce(Versioned) -> T) -> Result<T> {
-    let revision = object.revision.to_string();
-    let message = versioned(object, &revision)?;
+    let (bytes, revision) = (object.bytes(), object.revision.to_string());
+    let message = versioned(object, &bytes, &revision)?;
     Ok(f(if partial { message.without_rest() } else { message }))
 }
 
@@ -158,46 +160,116 @@ impl Source for StoredMessages {
     }
 }
 
-/// A protobuf list of messages that are not stored as they are served.
-fn made_messages(
-    form: &Form,
-    descriptor: &Descriptor,
-    objects: &[Arc<Object>],
-    metadata: &ListMeta,
-) -> Result<Vec<u8>> {
-    let partial = form.partial_version().map(partial_gvk);
-    let mut messages = Vec::with_capacity(objects.len());
-    for object in objects {
-        let value = form::stored_value(descriptor, object)?;
-        messages.push(match &partial {
-            Some(gvk) => {
-                let schema = schema::builtin();
-                let ty = schema.kind(gvk).ok_or_else(|| Status::internal("the schema has no partial objects"))?;
-                codec::encode_message(&schema, ty, &codec::table::partial(&value, gvk))
+/// A protobuf list of messages that are not stored as they are served. The length of all comes first, so all are made
+/// before the first one is sent; those that exceed a bound are not kept, and made again.
+struct MadeMessages {
+    descriptor: Arc<Descriptor>,
+    /// Only their metadata, as this kind.
+    partial: Option<Gvk>,
+    head: Vec<u8>,
+    objects: std::vec::IntoIter<Arc<Object>>,
+    /// Of the first objects.
+    made: std::vec::IntoIter<Vec<u8>>,
+    tail: &'static [u8],
+}
+
+/// Messages that one list keeps.
+const MADE_BYTES_MAX: usize = 8 << 20;
+
+impl MadeMessages {
+    fn new(
+        form: &Form,
+        descriptor: Arc<Descriptor>,
+        objects: Vec<Arc<Object>>,
+        metadata: &ListMeta,
+    ) -> Result<MadeMessages> {
+        let partial = form.partial_version().map(partial_gvk);
+        let (mut made, mut made_bytes, mut bytes) = (Vec::new(), 0_usize, 0_usize);
+        for object in &objects {
+            let message = made_message(&descriptor, partial.as_ref(), object)?;
+            bytes = bytes.saturating_add(with_revision(object, &message, |item| item.item_len())?);
+            made_bytes = made_bytes.saturating_add(message.len());
+            if made_bytes <= MADE_BYTES_MAX {
+                made.push(message);
             }
-            None => codec::encode_message(&descriptor.schema, descriptor.type_id, &form::to_served(descriptor, value)),
-        });
+        }
+        let ProtobufList { head, tail } = ProtobufList::new(&list_gvk(form, &descriptor), metadata, bytes);
+        Ok(MadeMessages { descriptor, partial, head, objects: objects.into_iter(), made: made.into_iter(), tail })
     }
-    let revisions: Vec<String> = objects.iter().map(|object| object.revision.to_string()).collect();
-    let items = messages.iter().zip(&revisions).map(|(message, revision)| Versioned::new(message, revision));
-    let items = items.collect::<std::result::Result<Vec<_>, _>>().map_err(Status::internal)?;
-    let list = ProtobufList::new(&list_gvk(form, descriptor), metadata, items.iter().map(Versioned::item_len).sum());
-    let mut out = list.head;
-    items.iter().for_each(|item| item.write_item(&mut out));
-    out.extend_from_slice(list.tail);
-    Ok(out)
 }
 
-/// What is made already.
-struct Whole(Vec<u8>);
-
-fn whole(bytes: Vec<u8>) -> Box<dyn Source> {
-    Box::new(Whole(bytes))
+fn made_message(descriptor: &Descriptor, partial: Option<&Gvk>, object: &Object) -> Result<Vec<u8>> {
+    let value = form::stored_value(descriptor, object)?;
+    Ok(match partial {
+        Some(gvk) => {
+            let schema = schema::builtin();
+            let ty = schema.kind(gvk).ok_or_else(|| Status::internal("the schema has no partial objects"))?;
+            codec::encode_message(&schema, ty, &codec::table::partial(&value, gvk))
+        }
+        None => codec::encode_message(&descriptor.schema, descriptor.type_id, &form::to_served(descriptor, value)),
+    })
 }
 
-impl Source for Whole {
+fn with_revision<T>(object: &Object, message: &[u8], f: impl FnOnce(Versioned) -> T) -> Result<T> {
+    let revision = object.revision.to_string();
+    Ok(f(Versioned::new(message, &revision).map_err(Status::internal)?))
+}
+
+impl Source for MadeMessages {
     fn append(&mut self, out: &mut Vec<u8>) -> Result<bool> {
-        out.append(&mut self.0);
-        Ok(false)
+        out.append(&mut self.head);
+        let Some(object) = self.objects.next() else {
+            out.extend_from_slice(self.tail);
+            return Ok(false);
+        };
+        let message = match self.made.next() {
+            Some(message) => message,
+            None => made_message(&self.descriptor, self.partial.as_ref(), &object)?,
+        };
+        with_revision(&object, &message, |item| item.write_item(out))?;
+        Ok(true)
+    }
+}
+
+/// A list, or a table, in YAML: what is around the items, and each of them as an item of a sequence.
+struct YamlItems {
+    items: JsonItems,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    /// An item's JSON.
+    text: Vec<u8>,
+}
+
+impl YamlItems {
+    fn new(mut items: JsonItems) -> YamlItems {
+        let mut text = items.head.take().unwrap_or_default();
+        text.append(&mut items.tail);
+        let mut head = yaml_of(&text);
+        let mark = [&b"\nitems: []\n"[..], b"\nrows: []\n"].into_iter().find_map(|mark| {
+            let at = head.windows(mark.len()).position(|part| part == mark)?;
+            Some(at + mark.len())
+        });
+        let mut tail = Vec::new();
+        if let Some(end) = mark.filter(|_| items.objects.len() > 0) {
+            tail = head.split_off(end);
+            head.truncate(end - b" []\n".len());
+            head.push(b'\n');
+        }
+        YamlItems { items, head, tail, text: Vec::new() }
+    }
+}
+
+impl Source for YamlItems {
+    fn append(&mut self, out: &mut Vec<u8>) -> Result<bool> {
+        out.append(&mut self.head);
+        self.text.clear();
+        if !self.items.append_item(&mut self.text)? {
+            out.append(&mut self.tail);
+            return Ok(false);
+        }
+        let item = json::parse(&self.text).map_err(|why| Status::internal(why.to_string()))?.value;
+        // Sequences are not indented within mappings, so this is an item of the list as it stands.
+        codec::encode_yaml(&Value::Array(vec![item]), out);
+        Ok(true)
     }
 }

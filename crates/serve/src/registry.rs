@@ -87,7 +87,7 @@ impl Endpoint {
         }
         drop(kept);
         let value = form::stored_value(&self.descriptor, object)?;
-        if object.bytes.len() <= KEPT_DECODED_BYTES_MAX {
+        if object.bytes_len() <= KEPT_DECODED_BYTES_MAX {
             let mut kept = self.read_often.write().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= KEPT_DECODED_MAX && !kept.contains_key(&object.key) {
                 kept.clear();

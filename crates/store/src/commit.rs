@@ -3,6 +3,7 @@
 use crate::at_rest::Sealed;
 use crate::embedded::{begin_batch, write_delete, write_put, write_transaction};
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object, Resource};
+use crate::packing::{Kept, Unpacked};
 use crate::version::Version;
 use crate::watch::{Event, Kind};
 use crate::watch_log::{Feed, WatchLog};
@@ -115,6 +116,7 @@ pub(crate) struct Published {
     pub(crate) fingerprint: u32,
     pub(crate) version: RwLock<Version>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) unpacked: Unpacked,
 }
 
 /// The writers' state of one resource: what is published plus what is not durable yet.
@@ -234,11 +236,11 @@ impl Head {
                 let create_revision = current.map_or(revision, |object| object.create_revision);
                 let key = current.map_or_else(|| key.into(), |object| object.key.clone());
                 // Copied to their exact size: the caller's buffer may be larger, or part of a request.
-                let bytes = Bytes::copy_from_slice(&bytes);
+                let kept = Kept::of(Bytes::copy_from_slice(&bytes));
                 let encodings = EncodingSlot::new(&self.encodings);
                 let fingerprint = resource_of(&self.resources, &key).map_or(0, |working| working.published.fingerprint);
                 let mark = sealed.as_ref().map_or(0, |sealed| sealed.mark);
-                let object = Object { key, revision, create_revision, bytes, meta, fingerprint, mark, encodings };
+                let object = Object { key, revision, create_revision, kept, meta, fingerprint, mark, encodings };
                 let object = Arc::new(object);
                 if self.durable {
                     write_put(&mut self.batch, &object, sealed.as_ref());

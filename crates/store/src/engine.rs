@@ -3,6 +3,7 @@
 use crate::at_rest::Sealed;
 use crate::commit::{CommitError, Committed, Head, Op, Published, Unpublished, Working, resource_of};
 use crate::object::{EncodingCache, Object, Resource};
+use crate::packing::{Unpacked, pack};
 use crate::snapshot::Snapshot;
 use crate::store::{Options, OutOfRange};
 use crate::version::Version;
@@ -289,6 +290,7 @@ impl Core {
         let published = Arc::new(Published {
             fingerprint: resource.fingerprint(),
             resource,
+            unpacked: Unpacked::starting_with(version.bytes),
             version: RwLock::new(version.clone()),
             feed: Arc::new(feed),
         });
@@ -351,6 +353,10 @@ impl Core {
         let mut changed = Vec::with_capacity(batch.changed.len());
         let publishing = self.publishing.write().unwrap_or_else(PoisonError::into_inner);
         for (published, version, events) in batch.changed {
+            let touched = events.iter().map(|event| {
+                event.object.bytes_len() + event.previous.as_ref().map_or(0, |previous| previous.bytes_len())
+            });
+            published.unpacked.note(touched.sum::<usize>() as u64);
             // One step for readers of the log: a snapshot's state is never ahead of the events that undo it.
             let mut log = published.feed.log.write().unwrap_or_else(PoisonError::into_inner);
             events.into_iter().for_each(|event| log.push(event, self.options.log_bytes_max));
@@ -389,6 +395,18 @@ impl Core {
         self.lock_head().unclaimed_log.compact(revision);
         self.compacted.fetch_max(revision, Ordering::AcqRel);
         self.lock_pinned().retain(|snapshot| snapshot.revision >= revision);
+    }
+
+    /// Moves objects' bytes together, where that pays. Only one thread may do so.
+    pub(crate) fn pack_when_due(&self) {
+        let published: Vec<_> =
+            self.published.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for published in published {
+            let version = published.newest();
+            if published.unpacked.take_due(version.bytes) {
+                pack(version.objects.iter().map(|(_, object)| object), &|| self.is_closing());
+            }
+        }
     }
 
     /// History up to this revision is forgotten in every resource.

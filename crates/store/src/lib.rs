@@ -9,6 +9,7 @@ mod embedded;
 mod engine;
 mod etcd;
 mod object;
+mod packing;
 #[cfg(test)]
 mod simulation;
 mod snapshot;

@@ -1,7 +1,9 @@
 //! What is stored: an object revision, its decoded metadata, and its encodings.
 
+use crate::packing::Kept;
 use bytes::Bytes;
 use meta::Str;
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -38,7 +40,7 @@ pub struct Object {
     pub revision: u64,
     pub create_revision: u64,
     /// As stored: protobuf envelope or JSON.
-    pub bytes: Bytes,
+    pub(crate) kept: Kept,
     pub meta: Meta,
     /// [`Resource::fingerprint`] of what `meta` was made with.
     pub(crate) fingerprint: u32,
@@ -48,10 +50,23 @@ pub struct Object {
 }
 
 impl Object {
+    /// As stored: protobuf envelope or JSON. Cheap: nothing is copied.
+    pub fn bytes(&self) -> Bytes {
+        self.kept.bytes()
+    }
+
+    pub fn bytes_len(&self) -> usize {
+        self.kept.len()
+    }
+
     /// The object in another form (`form` is the caller's number for a media type and transform, below [`FORMS_MAX`]),
-    /// made by `encode` at most once while the object is in demand, then shared by all who ask.
-    pub fn encoded(&self, form: usize, encode: impl FnOnce(&Object) -> Bytes) -> Bytes {
-        let encodings = self.encodings.get();
+    /// made by `encode` at most once while the object is in demand, then shared by all who ask with the same `owner`:
+    /// what decides how forms look. Those of another owner are forgotten.
+    pub fn encoded<T>(&self, owner: &Arc<T>, form: usize, encode: impl FnOnce(&Object) -> Bytes) -> Bytes
+    where
+        T: Send + Sync + 'static,
+    {
+        let encodings = self.encodings.get(owner);
         let Some(slot) = encodings.forms.get(form) else { return encode(self) };
         let mut made = 0;
         let bytes = slot.get_or_init(|| {
@@ -73,9 +88,10 @@ impl Object {
         self.encodings.proven.store(true, Ordering::Relaxed);
     }
 
-    /// What [`Object::encoded`] made and still has.
-    pub fn encoded_before(&self, form: usize) -> Option<Bytes> {
-        self.encodings.known()?.forms.get(form)?.get().cloned()
+    /// What [`Object::encoded`] made for this owner and still has.
+    pub fn encoded_before<T>(&self, owner: &Arc<T>, form: usize) -> Option<Bytes> {
+        let known = self.encodings.known().filter(|known| known.is_of(owner))?;
+        known.forms.get(form)?.get().cloned()
     }
 
     /// The same revision with the metadata that `resource` makes; read from the bytes only when it may differ.
@@ -84,10 +100,12 @@ impl Object {
         if self.fingerprint == fingerprint {
             return self.clone();
         }
-        let bytes = resource.canonical_bytes(&self.bytes).unwrap_or_else(|| self.bytes.clone());
-        let mut meta = resource.meta_of(&self.key, &bytes);
+        let bytes = self.bytes();
+        let canonical = resource.canonical_bytes(&bytes);
+        let mut meta = resource.meta_of(&self.key, canonical.as_ref().unwrap_or(&bytes));
         meta.expires_at_seconds = self.meta.expires_at_seconds;
-        Arc::new(Object { bytes, meta, fingerprint, ..self.deleted_at(self.revision) })
+        let kept = canonical.map_or_else(|| self.kept.clone(), Kept::of);
+        Arc::new(Object { kept, meta, fingerprint, ..self.deleted_at(self.revision) })
     }
 
     /// The same object as of the deletion at `revision`.
@@ -96,7 +114,7 @@ impl Object {
             key: self.key.clone(),
             revision,
             create_revision: self.create_revision,
-            bytes: self.bytes.clone(),
+            kept: self.kept.clone(),
             meta: self.meta.clone(),
             fingerprint: self.fingerprint,
             mark: self.mark,
@@ -111,10 +129,23 @@ pub const FORMS_MAX: usize = 8;
 /// All encodings that are kept at a time. Who encodes more than this at once gains nothing by keeping it.
 pub const ENCODED_BYTES_MAX: usize = 48 << 20;
 
-#[derive(Debug, Default)]
 struct Encodings {
+    /// Held, so that no other can have its address.
+    owner: Arc<dyn Any + Send + Sync>,
     forms: [OnceLock<Bytes>; FORMS_MAX],
     bytes: AtomicUsize,
+}
+
+impl Encodings {
+    fn is_of<T>(&self, owner: &Arc<T>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.owner), Arc::as_ptr(owner))
+    }
+}
+
+impl std::fmt::Debug for Encodings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encodings").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 /// Keeps the encodings that were made last: a watch's fan-out and repeated lists share them, older ones go.
@@ -170,10 +201,11 @@ impl EncodingSlot {
         self.own.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
-    fn get(&self) -> Arc<Encodings> {
+    fn get<T: Send + Sync + 'static>(&self, owner: &Arc<T>) -> Arc<Encodings> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        own.upgrade().unwrap_or_else(|| {
-            let encodings = Arc::new(Encodings::default());
+        own.upgrade().filter(|known| known.is_of(owner)).unwrap_or_else(|| {
+            let (owner, forms) = (owner.clone(), Default::default());
+            let encodings = Arc::new(Encodings { owner, forms, bytes: AtomicUsize::new(0) });
             *own = Arc::downgrade(&encodings);
             encodings
         })
@@ -247,7 +279,7 @@ mod tests {
             key: n.to_string().into(),
             revision: n,
             create_revision: n,
-            bytes: Bytes::new(),
+            kept: Kept::of(Bytes::new()),
             meta: Meta::default(),
             fingerprint: 0,
             mark: 0,
@@ -256,13 +288,19 @@ mod tests {
         let size = ENCODED_BYTES_MAX / 4;
         let encode = |_: &Object| Bytes::from(vec![0; size]);
         let objects: Vec<Object> = (0..6).map(object).collect();
+        let owner = Arc::new(());
         for object in &objects {
-            let made = object.encoded(1, encode);
-            assert_eq!(object.encoded(1, |_| panic!("once")).as_ptr(), made.as_ptr());
-            assert!(object.encoded_before(0).is_none());
+            let made = object.encoded(&owner, 1, encode);
+            assert_eq!(object.encoded(&owner, 1, |_| panic!("once")).as_ptr(), made.as_ptr());
+            assert!(object.encoded_before(&owner, 0).is_none());
         }
-        let kept: Vec<bool> = objects.iter().map(|object| object.encoded_before(1).is_some()).collect();
+        let kept: Vec<bool> = objects.iter().map(|object| object.encoded_before(&owner, 1).is_some()).collect();
         assert_eq!(kept, [false, false, true, true, true, true]);
-        assert_eq!(objects[0].encoded(FORMS_MAX, |_| Bytes::from_static(b"x")), "x", "unknown forms are not kept");
+        let made = |_: &Object| Bytes::from_static(b"x");
+        assert_eq!(objects[0].encoded(&owner, FORMS_MAX, made), "x", "unknown forms are not kept");
+        let other = Arc::new(1_u8);
+        assert!(objects[5].encoded_before(&other, 1).is_none());
+        assert_eq!(objects[5].encoded(&other, 1, made), "x", "another owner's forms are others");
+        assert!(objects[5].encoded_before(&owner, 1).is_none() && objects[5].encoded_before(&other, 1).is_some());
     }
 }

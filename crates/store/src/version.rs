@@ -37,9 +37,9 @@ impl Version {
     /// Sets an object; returns its previous revision.
     pub(crate) fn put(&mut self, object: Arc<Object>) -> Option<Arc<Object>> {
         let old = self.objects.insert(object.key.clone(), object.clone());
-        self.bytes += object.bytes.len() as u64;
+        self.bytes += object.bytes_len() as u64;
         if let Some(old) = &old {
-            self.bytes -= old.bytes.len() as u64;
+            self.bytes -= old.bytes_len() as u64;
         }
         self.index(old.as_deref(), Some(&object));
         old
@@ -48,7 +48,7 @@ impl Version {
     /// Removes an object; returns its last revision.
     pub(crate) fn remove(&mut self, key: &str) -> Option<Arc<Object>> {
         let old = self.objects.remove(key)?;
-        self.bytes -= old.bytes.len() as u64;
+        self.bytes -= old.bytes_len() as u64;
         self.index(Some(&old), None);
         Some(old)
     }
@@ -64,7 +64,7 @@ impl Version {
         let mut postings: Vec<(Arc<Term>, Posting)> =
             postings.into_iter().map(|(term, keys)| (Arc::new(term), Tree::from_sorted(keys))).collect();
         postings.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let bytes = objects.iter().map(|object| object.bytes.len() as u64).sum();
+        let bytes = objects.iter().map(|object| object.bytes_len() as u64).sum();
         let objects = objects.into_iter().map(|object| (object.key.clone(), object));
         Version { objects: Tree::from_sorted(objects), postings: Tree::from_sorted(postings), bytes, revision }
     }

@@ -47,7 +47,7 @@ impl WatchLog {
     }
 
     pub(crate) fn push(&mut self, event: Event, bytes_max: usize) {
-        self.bytes += event.object.bytes.len();
+        self.bytes += event.object.bytes_len();
         self.topics.note(&event, self.end(), self.first, &mut self.touched);
         self.events.push_back(event);
         while self.bytes > bytes_max && self.events.len() > EVENTS_MIN {
@@ -66,7 +66,7 @@ impl WatchLog {
     fn pop(&mut self) {
         let Some(event) = self.events.pop_front() else { return };
         self.first += 1;
-        self.bytes -= event.object.bytes.len();
+        self.bytes -= event.object.bytes_len();
         self.floor = self.floor.max(event.revision);
     }
 

@@ -53,7 +53,7 @@ type State = BTreeMap<String, (u64, Bytes)>;
 fn state(store: &Store) -> State {
     let snapshots = PREFIXES.map(|prefix| store.snapshot(prefix));
     let objects = snapshots.iter().flat_map(|snapshot| snapshot.iter());
-    objects.map(|object| (object.key.to_string(), (object.revision, object.bytes.clone()))).collect()
+    objects.map(|object| (object.key.to_string(), (object.revision, object.bytes()))).collect()
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn child_writes() {
             runtime.spawn(async move {
                 for round in 0u64.. {
                     let key = format!("/registry/pods/ns/{writer}-{}", round % 10);
-                    let before = store.get(&key).map(|object| number(&object.bytes));
+                    let before = store.get(&key).map(|object| number(&object.bytes()));
                     let next = before.map_or(1, |number| number + 1);
                     let bytes = Bytes::from(format!("{next} {}", "x".repeat(400)));
                     let op = Op::Put { key: key.clone(), bytes, meta: Meta::default(), expect: Expect::Any };
@@ -117,7 +117,7 @@ fn live_and_die(directory: &Path, lines_max: u64, acknowledged: &mut Acknowledge
 fn check(store: &Store, acknowledged: &mut Acknowledged, context: &str) {
     for (key, (wanted, revision)) in acknowledged.iter_mut() {
         let object = store.get(key).unwrap_or_else(|| panic!("{context}: {key} is gone"));
-        let found = number(&object.bytes);
+        let found = number(&object.bytes());
         // The write after the last one that was acknowledged may have happened.
         assert!(found == *wanted || found == *wanted + 1, "{context}: {key} is {found}, {wanted} was acknowledged");
         assert_eq!(found == *wanted, object.revision == *revision, "{context}: {key} at {}", object.revision);

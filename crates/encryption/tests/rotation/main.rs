@@ -84,7 +84,7 @@ async fn put(store: &Store, name: &str, text: &str) {
 fn texts(store: &Store) -> BTreeMap<String, String> {
     let objects = store.snapshot("/registry/secrets/");
     let text = |object: &Arc<store::Object>| {
-        let text = String::from_utf8_lossy(&object.bytes).replace(&format!(" {MARKER}"), "");
+        let text = String::from_utf8_lossy(&object.bytes()).replace(&format!(" {MARKER}"), "");
         assert_eq!(object.meta.labels, [("l".into(), text.as_str().into())], "metadata is read from the plain bytes");
         (object.meta.name.to_string(), text)
     };

@@ -77,19 +77,18 @@ impl Report {
 
     pub fn table(&self) -> String {
         let mut out = String::from(
-            "| work | calls | per second | p50 | p99 | server CPU per call | bytes per call | MiB before, after, peak | errors |\n\
-             |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+            "| work | calls | per second | p50 | p99 | p99.9 | max | server CPU per call | bytes per call | MiB before, after, peak | errors |\n\
+             |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
         );
         for row in &self.rows {
             let cpu = row.cpu_us().map_or("".into(), time_text);
             let time = |part| time_text(row.quantile(part).as_secs_f64() * 1e6);
             let (name, calls, rate, errors) = (&row.name, row.calls, row.per_second(), row.errors);
-            let (p50, p99, bytes) = (time(0.5), time(0.99), row.bytes / row.calls.max(1));
+            let (times, bytes) = ([0.5, 0.99, 0.999, 1.0].map(time).join(" | "), row.bytes / row.calls.max(1));
             let memory = row.memory.map_or(String::new(), |(before, after)| {
                 format!("{}, {}, {}", before.now_kib / 1024, after.now_kib / 1024, after.peak_kib / 1024)
             });
-            let line =
-                format!("| {name} | {calls} | {rate:.0} | {p50} | {p99} | {cpu} | {bytes} | {memory} | {errors} |");
+            let line = format!("| {name} | {calls} | {rate:.0} | {times} | {cpu} | {bytes} | {memory} | {errors} |");
             // Writing to a string does not fail.
             let _ = writeln!(out, "{line}");
         }
@@ -111,6 +110,8 @@ impl Report {
             value.set("seconds", Value::Float(row.elapsed.as_secs_f64()));
             value.set("p50_us", Value::Float(row.quantile(0.5).as_secs_f64() * 1e6));
             value.set("p99_us", Value::Float(row.quantile(0.99).as_secs_f64() * 1e6));
+            value.set("p999_us", Value::Float(row.quantile(0.999).as_secs_f64() * 1e6));
+            value.set("max_us", Value::Float(row.quantile(1.0).as_secs_f64() * 1e6));
             value.set("cpu_us", row.cpu_us().map_or(Value::Null, Value::Float));
             value.set("bytes", Value::Int(row.bytes.cast_signed()));
             if let Some((before, after)) = row.memory {
@@ -159,7 +160,12 @@ mod tests {
         report.add_memory("idle", memory(2048, 4096));
         report.set_stored(memory(2048, 4096), 1 << 20);
         let table = report.table();
-        assert!(table.contains("| get | 100 | 10000 | 51.0 µs | 99.0 µs | 10.0 µs | 50 | 1, 2, 8 | 1 |"), "{table}");
+        assert!(
+            table.contains(
+                "| get | 100 | 10000 | 51.0 µs | 99.0 µs | 100.0 µs | 100.0 µs | 10.0 µs | 50 | 1, 2, 8 | 1 |"
+            ),
+            "{table}"
+        );
         assert!(table.contains("memory idle: 2 MiB, peak 8 MiB"), "{table}");
         assert!(table.contains("memory per stored byte: 2.00"), "{table}");
         let parsed = json::parse(&report.json()).unwrap().value;

@@ -52,7 +52,7 @@ pub(crate) fn write_checkpoint(
         writer.begin_section(&section.prefix, section.revision);
         for object in section.objects {
             let sealed = match at_rest {
-                Some(at_rest) => at_rest.seal(&object.key, object.key.as_bytes(), &object.bytes),
+                Some(at_rest) => at_rest.seal(&object.key, object.key.as_bytes(), &object.bytes()),
                 None => Ok(None),
             };
             record::write_object(&mut writer.frame, &object, sealed.map_err(io::Error::other)?.as_ref());

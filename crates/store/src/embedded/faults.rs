@@ -83,7 +83,7 @@ impl History {
         let mut found = BTreeMap::new();
         for prefix in ["/registry/a/", "/registry/b/"] {
             let snapshot = store.snapshot(prefix);
-            found.extend(snapshot.iter().map(|object| (object.key.to_string(), object.bytes.clone())));
+            found.extend(snapshot.iter().map(|object| (object.key.to_string(), object.bytes())));
             self.check_watch(store, prefix, context);
         }
         assert!(found == wanted, "{context}: another state at {revision}");
@@ -111,7 +111,7 @@ impl History {
                     (revision, key.as_str(), kind),
                     "{context}"
                 );
-                assert_eq!(event.previous.map(|object| object.bytes.clone()), previous, "{context}");
+                assert_eq!(event.previous.map(|object| object.bytes()), previous, "{context}");
             }
         }
         assert!(cursor.try_next().unwrap().is_none(), "{context}");
@@ -285,7 +285,7 @@ fn what_is_refused_leaves_nothing_behind() {
     let due = |at| store.core.lock_head().due(at).len();
     assert_eq!((due(20), due(50)), (0, 1));
     assert_eq!(put("new", b"", None).unwrap().revision, before + 1);
-    assert_eq!(store.get("/registry/a/kept").unwrap().bytes, "1");
+    assert_eq!(store.get("/registry/a/kept").unwrap().bytes(), "1");
     assert!(store.failure().is_none());
 }
 

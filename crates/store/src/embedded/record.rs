@@ -2,6 +2,7 @@
 
 use crate::at_rest::Sealed;
 use crate::object::{EncodingCache, EncodingSlot, Meta, Object};
+use crate::packing::Kept;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ impl Stored {
             key: self.key,
             revision: self.revision,
             create_revision: self.create_revision,
-            bytes: self.bytes,
+            kept: Kept::of(self.bytes),
             meta: Meta { expires_at_seconds: self.expires_at_seconds, ..self.meta },
             fingerprint: self.fingerprint,
             mark: 0,
@@ -88,7 +89,7 @@ pub(crate) fn write_object(into: &mut Vec<u8>, object: &Object, sealed: Option<&
             write_meta(into, &Meta::default());
         }
         None => {
-            write_bytes(into, &object.bytes);
+            write_bytes(into, &object.bytes());
             into.extend_from_slice(&u64::from(object.fingerprint).to_le_bytes());
             write_meta(into, &object.meta);
         }

@@ -9,6 +9,7 @@ use super::refuse;
 use crate::at_rest::{self, AtRest};
 use crate::commit::resource_of;
 use crate::object::{EncodingCache, Object, Resource};
+use crate::packing::Kept;
 use crate::watch::{Event, Kind};
 use crate::watch_log::WatchLog;
 use meta::Str;
@@ -111,7 +112,7 @@ impl Recovery<'_> {
     fn object(&self, stored: Stored, encodings: &Arc<EncodingCache>) -> Result<Arc<Object>, Unreadable> {
         let opened = at_rest::open(self.at_rest, &stored.key, stored.key.as_bytes(), stored.bytes.clone());
         let opened = opened.map_err(|why| Unreadable { key: stored.key.clone(), why })?;
-        let object = Object { bytes: opened.bytes, mark: opened.mark, ..stored.into_object(encodings) };
+        let object = Object { kept: Kept::of(opened.bytes), mark: opened.mark, ..stored.into_object(encodings) };
         let object = Arc::new(object);
         Ok(match resource_of(self.resources, &object.key) {
             Some(resource) => object.claimed_by(resource),

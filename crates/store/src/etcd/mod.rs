@@ -106,7 +106,7 @@ impl Store {
             tasks.spawn(compact::run(shared.clone(), etcd.compaction_interval));
         }
         if upkeep {
-            tasks.spawn(forget_by_age(core.clone()));
+            tasks.spawn(keep_house(core.clone()));
         }
         let remote = Arc::new(Remote { etcd: shared, _tasks: tasks });
         if let Err(why) = remote.etcd.wait_for(newest).await {
@@ -116,11 +116,14 @@ impl Store {
     }
 }
 
-/// Bounds what is remembered, also when nobody compacts.
-async fn forget_by_age(core: Arc<Core>) {
+/// Bounds what is remembered, also when nobody compacts, and what that takes.
+async fn keep_house(core: Arc<Core>) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         core.compact_by_age(now_seconds());
+        let packing = core.clone();
+        // Only a panic fails it, which has said so.
+        let _ = tokio::task::spawn_blocking(move || packing.pack_when_due()).await;
     }
 }
 

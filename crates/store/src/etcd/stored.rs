@@ -4,6 +4,7 @@ use super::{Etcd, own_writes::OwnPut, unsigned};
 use crate::at_rest::{self, Opened};
 use crate::commit::CommitError;
 use crate::object::{EncodingSlot, Meta, Object};
+use crate::packing::Kept;
 use ::etcd::{KeyValue, Request};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ impl Etcd {
             key,
             revision: unsigned(kv.mod_revision),
             create_revision: unsigned(kv.create_revision),
-            bytes,
+            kept: Kept::of(bytes),
             // A lease is etcd's affair.
             meta: Meta { expires_at_seconds: None, ..meta },
             fingerprint: published.map_or(0, |published| published.fingerprint),

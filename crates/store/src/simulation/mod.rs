@@ -63,9 +63,11 @@ enum House {
     Checkpoint,
     CheckpointWhenDue,
     Expire,
+    Pack,
 }
 
-const HOUSE: [House; 5] = [House::Compact, House::Prepare, House::Checkpoint, House::CheckpointWhenDue, House::Expire];
+const HOUSE: [House; 6] =
+    [House::Compact, House::Prepare, House::Checkpoint, House::CheckpointWhenDue, House::Expire, House::Pack];
 
 /// What can be happening while a file operation is waited for.
 struct World {
@@ -129,6 +131,7 @@ impl World {
                 let seconds = lock(&self.scene).tick();
                 drop(begin_expiry(&store.core, seconds));
             }
+            House::Pack => store.core.pack_when_due(),
         }
         self.keeping_house.store(false, Ordering::Relaxed);
     }

@@ -335,7 +335,7 @@ fn listed_at(snapshot: Result<crate::snapshot::Snapshot, OutOfRange>) -> Answer 
 }
 
 fn seen(object: &Object) -> Seen {
-    Seen { revision: object.revision, value: value_of(&object.bytes) }
+    Seen { revision: object.revision, value: value_of(&object.bytes()) }
 }
 
 fn told(at: u64, event: &Event) -> Told {
@@ -344,7 +344,7 @@ fn told(at: u64, event: &Event) -> Told {
         at,
         revision: event.revision,
         key: event.object.key.to_string(),
-        value: (event.kind == Kind::Put).then(|| value_of(&event.object.bytes)),
+        value: (event.kind == Kind::Put).then(|| value_of(&event.object.bytes())),
         previous: event.previous.as_deref().map(seen),
     }
 }

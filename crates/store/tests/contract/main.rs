@@ -197,7 +197,7 @@ async fn writes_are_compared_and_ordered(mut subject: Subject) {
     let store = subject.store();
     let there = store.get(A).unwrap();
     assert_eq!(
-        (there.revision, there.create_revision, &there.bytes[..]),
+        (there.revision, there.create_revision, &there.bytes()[..]),
         (first.revision, first.revision, &b"|x|y|1"[..])
     );
     assert_eq!(there.meta, extract(A, b"|x|y|1").unwrap());
@@ -221,7 +221,7 @@ async fn writes_are_compared_and_ordered(mut subject: Subject) {
     let changed = store.get(A).unwrap();
     assert_eq!((changed.revision, changed.create_revision), (second.revision, first.revision));
     let third = commit(store, delete(A, Expect::Revision(second.revision))).await.unwrap();
-    assert_eq!((third.objects[0].revision, &third.objects[0].bytes[..]), (third.revision, &b"|x|y|2"[..]));
+    assert_eq!((third.objects[0].revision, &third.objects[0].bytes()[..]), (third.revision, &b"|x|y|2"[..]));
     assert!(store.get(A).is_none());
     assert!(matches!(
         commit(store, put("/registry/other/x", "", Expect::Any)).await,
@@ -290,7 +290,7 @@ async fn pages_are_served_at_their_revision(mut subject: Subject) {
             _ => drop(set(store, &key, &format!("n={n}|f|g|{n}")).await),
         }
         let snapshot = store.snapshot("/registry/pods/");
-        let texts = snapshot.iter().map(|o| format!("{}@{}:{:?}", o.key, o.revision, o.bytes));
+        let texts = snapshot.iter().map(|o| format!("{}@{}:{:?}", o.key, o.revision, o.bytes()));
         states.push((snapshot.revision(), texts.collect()));
     }
     subject.restart();
@@ -298,7 +298,7 @@ async fn pages_are_served_at_their_revision(mut subject: Subject) {
     for step in [1usize, 13] {
         for (revision, state) in states.iter().step_by(step).chain(states.iter().rev()) {
             let page = store.snapshot_at("/registry/pods/", *revision).unwrap();
-            let texts: Vec<String> = page.iter().map(|o| format!("{}@{}:{:?}", o.key, o.revision, o.bytes)).collect();
+            let texts: Vec<String> = page.iter().map(|o| format!("{}@{}:{:?}", o.key, o.revision, o.bytes())).collect();
             assert_eq!((page.revision(), &texts), (*revision, state));
             for object in page.iter() {
                 let (key, value) = object.meta.labels[0].clone();
@@ -359,9 +359,9 @@ async fn compaction_forgets_history_only(mut subject: Subject) {
     assert_eq!(slow.next().await.unwrap_err(), Lost { oldest });
     let mut cursor = store.watch("/registry/pods/", oldest).unwrap();
     assert_eq!(cursor.next().await.unwrap().revision, oldest + 1);
-    assert_eq!(&store.snapshot_at("/registry/pods/", oldest).unwrap().iter().next().unwrap().bytes[..], b"14");
+    assert_eq!(&store.snapshot_at("/registry/pods/", oldest).unwrap().iter().next().unwrap().bytes()[..], b"14");
     subject.restart();
-    assert_eq!(&subject.store().get("/registry/pods/ns1/a").unwrap().bytes[..], b"19");
+    assert_eq!(&subject.store().get("/registry/pods/ns1/a").unwrap().bytes()[..], b"19");
 }
 
 async fn what_expires_is_deleted(mut subject: Subject) {
@@ -484,7 +484,7 @@ async fn behaves_as_a_model(mut subject: Subject) {
             let snapshot = subject.store().snapshot("/registry/pods/");
             let there = snapshot
                 .iter()
-                .map(|o| (o.key.to_string(), (o.revision, String::from_utf8_lossy(&o.bytes).into_owned())));
+                .map(|o| (o.key.to_string(), (o.revision, String::from_utf8_lossy(&o.bytes()).into_owned())));
             assert!(there.eq(model.clone()), "step {step}");
             for value in 0..5 {
                 let term = Term::Label { key: "l".into(), value: value.to_string().into() };

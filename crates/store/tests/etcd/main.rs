@@ -54,7 +54,7 @@ async fn set(store: &Store, name: &str, text: &str) -> u64 {
 }
 
 fn text(store: &Store, name: &str) -> Option<String> {
-    store.get(&key(name)).map(|object| String::from_utf8(object.bytes.to_vec()).unwrap())
+    store.get(&key(name)).map(|object| String::from_utf8(object.bytes().to_vec()).unwrap())
 }
 
 /// The next `count` events as "name text revision"; a deletion has no text.
@@ -63,7 +63,7 @@ async fn events(cursor: &mut Cursor, count: usize) -> Vec<String> {
     while seen.len() < count {
         let event = tokio::time::timeout(Duration::from_secs(30), cursor.next()).await.expect("an event").unwrap();
         let text = match event.kind {
-            store::Kind::Put => String::from_utf8_lossy(&event.object.bytes).into_owned(),
+            store::Kind::Put => String::from_utf8_lossy(&event.object.bytes()).into_owned(),
             store::Kind::Delete => String::new(),
         };
         seen.push(format!("{} {text} {}", event.object.meta.name, event.revision));

@@ -16,7 +16,7 @@ async fn raw(client: &Client, key: &str, range_end: &str) -> Vec<KeyValue> {
 async fn increment(store: &Store, name: &str) -> u64 {
     loop {
         let current = store.get(&key(name));
-        let number: u64 = current.as_ref().map_or(0, |o| std::str::from_utf8(&o.bytes).unwrap().parse().unwrap());
+        let number: u64 = current.as_ref().map_or(0, |o| std::str::from_utf8(&o.bytes()).unwrap().parse().unwrap());
         let expect = current.map_or(Expect::Absent, |object| Expect::Revision(object.revision));
         match commit(store, put(name, &(number + 1).to_string(), expect)).await {
             Ok(done) => return done.revision,
@@ -67,7 +67,7 @@ async fn servers_write_and_watch_together() {
     let middle = revisions[100];
     let page = |store: &Store| {
         let page = store.snapshot_at(crate::PODS, middle).unwrap();
-        page.iter().map(|o| format!("{} {} {:?}", o.key, o.revision, o.bytes)).collect::<Vec<_>>()
+        page.iter().map(|o| format!("{} {} {:?}", o.key, o.revision, o.bytes())).collect::<Vec<_>>()
     };
     assert_eq!(page(&third), page(&stores[0]));
 }
