@@ -81,9 +81,9 @@ pub struct Queuing {
     pub length_max: usize,
 }
 
-/// What a level that is not exempt has.
+/// The seats of a level.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limited {
+pub struct Limits {
     pub nominal: u32,
     /// What it keeps when it lends, and what it has when it borrows.
     pub lower: u32,
@@ -96,8 +96,9 @@ pub struct Limited {
 pub struct Level {
     pub name: Str,
     pub uid: Str,
-    /// `None`: its requests never wait.
-    pub limited: Option<Limited>,
+    /// Its requests never wait; the others' levels get what they leave.
+    pub exempt: bool,
+    pub limits: Limits,
 }
 
 /// What is in force.
@@ -144,11 +145,7 @@ impl Config {
         let schema = self.schemas.iter().find(|schema| schema.fits(request)).or_else(last)?;
         let mut hasher = DefaultHasher::new();
         schema.name.hash(&mut hasher);
-        match schema.distinguisher {
-            Distinguisher::None => {}
-            Distinguisher::User => request.user.name.hash(&mut hasher),
-            Distinguisher::Namespace => request.namespace.hash(&mut hasher),
-        }
+        schema.flow(request).hash(&mut hasher);
         Some((schema, hasher.finish()))
     }
 }
@@ -187,14 +184,15 @@ fn read_level(level: &Value, shares_sum: i64, seats: u32) -> Level {
         let (part, whole) = (part.max(0) as f64, whole.max(1) as f64);
         f64::from(seats) * part / whole
     };
-    let limited = (spec["type"].str() != "Exempt").then(|| {
-        let limited = &spec["limited"];
+    let exempt = spec["type"].str() == "Exempt";
+    let limits = {
+        let limited = if exempt { &spec["exempt"] } else { &spec["limited"] };
         let nominal = of_seats(shares(level), shares_sum, seats).ceil() as u32;
         let lendable = of_seats(limited["lendablePercent"].int(), 100, nominal).round() as u32;
         let borrowed = limited["borrowingLimitPercent"].as_int();
         let borrowed = borrowed.map(|percent| of_seats(percent, 100, nominal).round() as u32);
         let response = &limited["limitResponse"];
-        let queuing = (response["type"].str() == "Queue").then(|| {
+        let queuing = (!exempt && response["type"].str() == "Queue").then(|| {
             let number = |key: &str, default: i64, max: i64| {
                 usize::try_from(response["queuing"][key].as_int().unwrap_or(default).clamp(1, max)).unwrap_or(1)
             };
@@ -204,14 +202,14 @@ fn read_level(level: &Value, shares_sum: i64, seats: u32) -> Level {
                 length_max: number("queueLengthLimit", 50, i64::from(i32::MAX)),
             }
         });
-        Limited {
+        Limits {
             nominal,
             lower: nominal.saturating_sub(lendable),
             upper: borrowed.map_or(seats.max(nominal), |borrowed| nominal.saturating_add(borrowed)),
             queuing,
         }
-    });
-    Level { name: metadata["name"].str().into(), uid: metadata["uid"].str().into(), limited }
+    };
+    Level { name: metadata["name"].str().into(), uid: metadata["uid"].str().into(), exempt, limits }
 }
 
 fn read_schema(schema: &Value, levels: &[Level]) -> Option<Schema> {
@@ -276,6 +274,15 @@ fn has(list: &[Str], text: &str) -> bool {
 }
 
 impl Schema {
+    /// What tells the flows of this schema from one another.
+    pub fn flow<'a>(&self, request: &Request<'a>) -> &'a str {
+        match self.distinguisher {
+            Distinguisher::None => "",
+            Distinguisher::User => &request.user.name,
+            Distinguisher::Namespace => request.namespace,
+        }
+    }
+
     fn fits(&self, request: &Request) -> bool {
         self.rules.iter().any(|rule| rule.fits(request))
     }
@@ -360,12 +367,12 @@ mod tests {
         let config = Config::new(&[], &[level("a", 30, 33), level("b", 65, 0)], 600);
         let limited = |name: &str| {
             let level = config.levels.iter().find(|level| level.name == name).expect("a level");
-            level.limited.map(|limited| (limited.nominal, limited.lower, limited.upper))
+            (!level.exempt).then_some((level.limits.nominal, level.limits.lower, level.limits.upper))
         };
         assert_eq!(limited("a"), Some((180, 121, 600)));
         assert_eq!(limited("b"), Some((390, 390, 600)));
         assert_eq!((limited("catch-all"), limited("exempt")), (Some((30, 30, 600)), None));
-        let queuing = config.levels.iter().find(|level| level.name == "a").and_then(|level| level.limited?.queuing);
+        let queuing = config.levels.iter().find(|level| level.name == "a").and_then(|level| level.limits.queuing);
         assert_eq!(queuing, Some(Queuing { queues: 8, hand_size: 2, length_max: 5 }));
     }
 

@@ -15,6 +15,16 @@ pub struct Demand {
     smoothed: f64,
 }
 
+/// What a period was like, in seats.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Settled {
+    pub average: f64,
+    pub deviation: f64,
+    pub high: f64,
+    /// With the periods before.
+    pub smoothed: f64,
+}
+
 impl Demand {
     /// `seats` are wanted from `at` (seconds) on.
     pub fn set(&mut self, at: f64, seats: f64) {
@@ -31,7 +41,7 @@ impl Demand {
     }
 
     /// Ends a period: average and deviation within the highest, which falls slowly from period to period.
-    pub fn settle(&mut self, at: f64) -> f64 {
+    pub fn settle(&mut self, at: f64) -> Settled {
         self.advance(at);
         let period = self.at - self.began;
         let (mut average, mut deviation) = (self.now, 0.0);
@@ -39,7 +49,8 @@ impl Demand {
             average = self.sum / period;
             deviation = (self.sum_of_squares / period - average * average).max(0.0).sqrt();
         }
-        let envelope = (average + deviation).min(self.high);
+        let high = self.high;
+        let envelope = (average + deviation).min(high);
         self.smoothed = envelope.max(SMOOTHING * self.smoothed + (1.0 - SMOOTHING) * envelope);
         *self = Demand {
             began: self.at,
@@ -49,7 +60,7 @@ impl Demand {
             smoothed: self.smoothed,
             ..Demand::default()
         };
-        self.smoothed
+        Settled { average, deviation, high, smoothed: self.smoothed }
     }
 }
 
@@ -61,12 +72,12 @@ mod tests {
     fn it_rises_at_once_and_falls_slowly() {
         let mut demand = Demand::default();
         demand.set(0.0, 10.0);
-        assert_eq!(demand.settle(10.0), 10.0);
+        assert_eq!(demand.settle(10.0).smoothed, 10.0);
         demand.set(10.0, 0.0);
-        let fallen = demand.settle(20.0);
+        let fallen = demand.settle(20.0).smoothed;
         assert!((9.0..10.0).contains(&fallen), "{fallen}");
         demand.set(20.0, 40.0);
-        assert_eq!(demand.settle(30.0), 40.0);
+        assert_eq!(demand.settle(30.0).smoothed, 40.0);
     }
 
     #[test]
@@ -74,6 +85,6 @@ mod tests {
         let mut demand = Demand::default();
         demand.set(0.0, 8.0);
         demand.set(5.0, 0.0);
-        assert_eq!(demand.settle(10.0), 8.0, "4 on average, deviating by 4");
+        assert_eq!(demand.settle(10.0).smoothed, 8.0, "4 on average, deviating by 4");
     }
 }

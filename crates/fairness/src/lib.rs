@@ -2,13 +2,16 @@
 //! passed in, the time too (upstream: k8s.io/apiserver/pkg/util/flowcontrol).
 
 mod allocate;
+mod borrow;
 mod config;
 mod deal;
 mod demand;
 mod queue_set;
+mod rejected;
 
-pub use allocate::{Class, allocate};
-pub use config::{Config, Distinguisher, Level, Limited, Queuing, Request, Schema};
+pub use borrow::{Borrower, plan_limits};
+pub use config::{Config, Distinguisher, Level, Limits, Queuing, Request, Schema};
 pub use deal::Dealer;
-pub use demand::Demand;
-pub use queue_set::{Arrival, Counts, QueueSet, Rejection};
+pub use demand::{Demand, Settled};
+pub use queue_set::{Arrival, Counts, Place, QueueCounts, QueueSet, Rejection, Work};
+pub use rejected::Rejected;

@@ -10,6 +10,30 @@ use std::collections::{HashMap, VecDeque};
 /// What a request is charged before it is known how long it takes, in seconds.
 const SERVICE_SECONDS: f64 = 0.003;
 
+/// What a request takes: seats while it is answered, and seats for a while after that, while watchers are told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    pub seats: u32,
+    pub last_seats: u32,
+    pub last_seconds: f64,
+}
+
+impl Work {
+    pub fn of_seats(seats: u32) -> Work {
+        Work { seats, last_seats: 0, last_seconds: 0.0 }
+    }
+
+    /// It has as many from its start to its end.
+    fn width(&self) -> u32 {
+        self.seats.max(self.last_seats)
+    }
+
+    /// Seats times seconds, if it is answered within `seconds`.
+    fn total(&self, seconds: f64) -> f64 {
+        f64::from(self.seats) * seconds + f64::from(self.last_seats) * self.last_seconds
+    }
+}
+
 /// What becomes of a request that arrives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Arrival {
@@ -54,11 +78,38 @@ pub struct Counts {
     pub active_queues: u32,
 }
 
+/// How busy a queue is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueCounts {
+    pub waiting: usize,
+    pub waiting_initial_seats: u32,
+    pub waiting_seats: u32,
+    /// Seats times seconds.
+    pub waiting_work: f64,
+    pub executing: u32,
+    /// In use.
+    pub seats: u32,
+    /// The virtual time at which its next request begins.
+    pub next: f64,
+}
+
+/// Where a request is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Place {
+    pub id: u64,
+    pub queue: Option<usize>,
+    /// `None`: it runs.
+    pub position: Option<usize>,
+    pub work: Work,
+}
+
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<u64>,
     waiting_seats: u32,
     executing: u32,
+    /// In use.
+    seats: u32,
     /// The virtual time at which its next request begins.
     next: f64,
 }
@@ -67,6 +118,8 @@ struct Queue {
 struct Running {
     /// `None`: the level has no queues.
     queue: Option<usize>,
+    work: Work,
+    /// What it holds.
     seats: u32,
     /// `None`: it waits.
     since: Option<f64>,
@@ -74,6 +127,8 @@ struct Running {
 
 #[derive(Debug)]
 pub struct QueueSet {
+    /// Nobody waits, and nobody is rejected.
+    exempt: bool,
     queuing: Option<Queuing>,
     dealer: Dealer,
     queues: Vec<Queue>,
@@ -93,6 +148,7 @@ impl QueueSet {
     pub fn new(queuing: Option<Queuing>, limit: u32) -> QueueSet {
         let (queues, hand) = queuing.map_or((0, 1), |queuing| (queuing.queues, queuing.hand_size));
         QueueSet {
+            exempt: false,
             queuing,
             dealer: Dealer::new(queues, hand),
             queues: std::iter::repeat_with(Queue::default).take(queues).collect(),
@@ -106,6 +162,15 @@ impl QueueSet {
         }
     }
 
+    /// For requests that never wait; they are counted only.
+    pub fn exempt() -> QueueSet {
+        QueueSet { exempt: true, ..QueueSet::new(None, 0) }
+    }
+
+    pub fn is_exempt(&self) -> bool {
+        self.exempt
+    }
+
     pub fn queuing(&self) -> Option<Queuing> {
         self.queuing
     }
@@ -114,20 +179,41 @@ impl QueueSet {
         self.counts
     }
 
-    /// Waiting and executing requests and the charged virtual time of each queue.
-    pub fn queues(&self) -> impl Iterator<Item = (usize, u32, f64)> {
-        self.queues.iter().map(|queue| (queue.waiting.len(), queue.executing, queue.next))
+    /// For people who look.
+    pub fn queues(&self) -> impl Iterator<Item = QueueCounts> {
+        self.queues.iter().map(|queue| {
+            let waiting = || queue.waiting.iter().filter_map(|id| self.requests.get(id));
+            QueueCounts {
+                waiting: queue.waiting.len(),
+                waiting_initial_seats: waiting().map(|request| request.work.seats).sum(),
+                waiting_seats: queue.waiting_seats,
+                waiting_work: waiting().map(|request| request.work.total(SERVICE_SECONDS)).sum(),
+                executing: queue.executing,
+                seats: queue.seats,
+                next: queue.next,
+            }
+        })
     }
 
-    /// A request of the flow with this hash that needs some seats.
-    pub fn arrive(&mut self, at: f64, flow: u64, seats: u32) -> Arrival {
+    /// Those that wait or run, in no order.
+    pub fn requests(&self) -> impl Iterator<Item = Place> {
+        self.requests.iter().map(|(id, request)| {
+            let queue = request.queue.and_then(|index| self.queues.get(index)).filter(|_| request.since.is_none());
+            let position = queue.and_then(|queue| queue.waiting.iter().position(|waiting| waiting == id));
+            Place { id: *id, queue: request.queue, position, work: request.work }
+        })
+    }
+
+    /// A request of the flow with this hash.
+    pub fn arrive(&mut self, at: f64, flow: u64, work: Work) -> Arrival {
         self.advance(at);
-        let seats = seats.clamp(1, self.counts.limit.max(1));
+        let most = if self.exempt { u32::MAX } else { self.counts.limit.max(1) };
+        let seats = work.width().clamp(1, most);
         let Some(queuing) = self.queuing else {
             if !self.fits(seats) {
                 return Arrival::Rejected(Rejection::ConcurrencyLimit);
             }
-            let id = self.admit(None, seats);
+            let id = self.admit(None, work, seats);
             self.start(id, at);
             return Arrival::Started(id);
         };
@@ -136,7 +222,7 @@ impl QueueSet {
         if len >= queuing.length_max && !self.fits(seats) {
             return Arrival::Rejected(Rejection::QueueFull);
         }
-        let id = self.admit(Some(queue), seats);
+        let id = self.admit(Some(queue), work, seats);
         if self.counts.waiting == 0 && self.fits(seats) {
             self.start(id, at);
             return Arrival::Started(id);
@@ -151,18 +237,18 @@ impl QueueSet {
         Arrival::Queued(id)
     }
 
-    /// A request is done, or goes away while it waits. `started` are told which others run now.
-    pub fn finish(&mut self, at: f64, id: u64, started: &mut Vec<u64>) {
+    /// A request is done, or goes away while it waits. `started` are told which others run now. For as many seconds as this
+    /// says its seats are still taken; then they are to be [released](QueueSet::release).
+    pub fn finish(&mut self, at: f64, id: u64, started: &mut Vec<u64>) -> Option<f64> {
         self.advance(at);
-        let Some(request) = self.requests.remove(&id) else { return };
+        let request = self.requests.get(&id).copied()?;
         let queue = request.queue.and_then(|index| self.queues.get_mut(index));
         match (request.since, queue) {
             (Some(since), queue) => {
                 self.counts.executing -= 1;
-                self.counts.executing_seats -= request.seats;
                 if let Some(queue) = queue {
                     queue.executing -= 1;
-                    queue.next += f64::from(request.seats) * ((at - since).max(0.0) - SERVICE_SECONDS);
+                    queue.next += request.work.total((at - since).max(0.0)) - request.work.total(SERVICE_SECONDS);
                 }
             }
             (None, Some(queue)) => {
@@ -174,6 +260,23 @@ impl QueueSet {
             (None, None) => {}
         }
         self.count_active(request.queue);
+        if request.since.is_some() && request.work.last_seconds > 0.0 {
+            return Some(request.work.last_seconds);
+        }
+        self.release(at, id, started);
+        None
+    }
+
+    /// A request that is done gives its seats back.
+    pub fn release(&mut self, at: f64, id: u64, started: &mut Vec<u64>) {
+        self.advance(at);
+        let Some(request) = self.requests.remove(&id) else { return };
+        if request.since.is_some() {
+            self.counts.executing_seats -= request.seats;
+            if let Some(queue) = request.queue.and_then(|index| self.queues.get_mut(index)) {
+                queue.seats -= request.seats;
+            }
+        }
         self.dispatch(at, started);
         self.note_demand(at);
     }
@@ -196,7 +299,7 @@ impl QueueSet {
     }
 
     fn fits(&self, seats: u32) -> bool {
-        self.counts.executing_seats == 0 || self.counts.executing_seats + seats <= self.counts.limit
+        self.exempt || self.counts.executing_seats == 0 || self.counts.executing_seats + seats <= self.counts.limit
     }
 
     /// Of the flow's hand the queue with the least work.
@@ -211,9 +314,9 @@ impl QueueSet {
         best.0
     }
 
-    fn admit(&mut self, queue: Option<usize>, seats: u32) -> u64 {
+    fn admit(&mut self, queue: Option<usize>, work: Work, seats: u32) -> u64 {
         self.last_id += 1;
-        self.requests.insert(self.last_id, Running { queue, seats, since: None });
+        self.requests.insert(self.last_id, Running { queue, work, seats, since: None });
         if let Some(queue) = queue.and_then(|index| self.queues.get_mut(index))
             && queue.waiting.is_empty()
             && queue.executing == 0
@@ -235,12 +338,13 @@ impl QueueSet {
     fn start(&mut self, id: u64, at: f64) {
         let Some(request) = self.requests.get_mut(&id) else { return };
         request.since = Some(at);
-        let Running { queue, seats, .. } = *request;
+        let Running { queue, work, seats, .. } = *request;
         self.counts.executing += 1;
         self.counts.executing_seats += seats;
         if let Some(queue) = queue.and_then(|index| self.queues.get_mut(index)) {
             queue.executing += 1;
-            queue.next += f64::from(seats) * SERVICE_SECONDS;
+            queue.seats += seats;
+            queue.next += work.total(SERVICE_SECONDS);
         }
         self.note_demand(at);
     }
@@ -271,8 +375,8 @@ impl QueueSet {
             let index = (self.robin + offset) % len;
             let Some(queue) = self.queues.get(index) else { continue };
             let Some(id) = queue.waiting.front() else { continue };
-            let seats = self.requests.get(id).map_or(1, |request| request.seats);
-            let done = queue.next + f64::from(seats) * SERVICE_SECONDS;
+            let Some(request) = self.requests.get(id) else { continue };
+            let (seats, done) = (request.seats, queue.next + request.work.total(SERVICE_SECONDS));
             if best.is_none_or(|(earliest, _)| done < earliest) {
                 best = Some((done, (index, *id, seats)));
             }

@@ -156,6 +156,12 @@ fn kept(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
+/// Whether the query has a parameter that is not empty.
+fn query_has(head: &Parts, name: &str) -> bool {
+    let query = head.uri.query().unwrap_or_default();
+    query.split('&').filter_map(|pair| pair.split_once('=')).any(|(key, text)| key == name && !text.is_empty())
+}
+
 impl Pages for Site {
     fn answer(&self, server: &Server, head: &Parts) -> Option<Response<Body>> {
         let path = head.uri.path();
@@ -170,7 +176,8 @@ impl Pages for Site {
             "/flagz" => Some(respond(200, "text/plain; charset=utf-8", self.flags.clone())),
             _ if path.starts_with(DUMPS) => {
                 let name = path.strip_prefix(DUMPS).unwrap_or_default();
-                server.queue.dump(name).map(|text| respond(200, "text/plain; charset=utf-8", text))
+                let details = query_has(head, "includeRequestDetails");
+                server.queue.dump(name, details).map(|text| respond(200, "text/plain; charset=utf-8", text))
             }
             "/statusz" => Some(respond(200, "text/plain; charset=utf-8", self.status())),
             _ if path == "/version" || path.starts_with("/version/") => {

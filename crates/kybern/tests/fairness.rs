@@ -41,6 +41,13 @@ async fn send(server: &TestServer, method: &str, path: &str) -> Response<Body> {
     server.request(request.body(Full::<Bytes>::default()).expect("a request")).await
 }
 
+/// A page, as administrators see it.
+async fn page(server: &TestServer, path: &str) -> String {
+    let request = Request::get(path).body(Full::<Bytes>::default()).expect("a request");
+    let text = server.request(request).await.into_body().collect().await.expect("a body").to_bytes();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Takes a seat, and has it when this returns.
 async fn sit(server: &Arc<TestServer>) -> tokio::task::JoinHandle<u16> {
     let (tell, told) = tokio::sync::oneshot::channel();
@@ -72,15 +79,25 @@ async fn a_full_level_lets_nobody_in_for_long() {
     let sitting = sit(&server).await;
     let answer = send(&server, "GET", MAPS).await;
     assert_eq!((answer.status().as_u16(), &answer.headers()["retry-after"]), (429, &"1".parse().expect("a value")));
-    let administrator = Request::get("/metrics").body(Full::<Bytes>::default()).expect("a request");
-    let text = server.request(administrator).await.into_body().collect().await.expect("a body").to_bytes();
-    let text = String::from_utf8_lossy(&text).into_owned();
+    let text = page(&server, "/metrics").await;
+    let waited = "apiserver_flowcontrol_request_wait_duration_seconds_count{execute=\"false\",flow_schema=\"global-default\",priority_level=\"global-default\"} 1";
+    assert!(text.contains(waited), "{text}");
     let rejected = "apiserver_flowcontrol_rejected_requests_total{flow_schema=\"global-default\",priority_level=\"global-default\",reason=\"time-out\"} 1";
     assert!(text.contains(rejected), "{text}");
-    let dump = Request::get("/debug/api_priority_and_fairness/dump_priority_levels").body(Full::<Bytes>::default());
-    let text = server.request(dump.expect("a request")).await.into_body().collect().await.expect("a body").to_bytes();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    assert!(text.contains("global-default, 1, false, false, 0, 1, 1, 0, 1, 0"), "{text}");
+    // The columns are aligned, which depends on all rows.
+    let dump = async |name: &str| {
+        let text = page(&server, &format!("/debug/api_priority_and_fairness/{name}")).await;
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n")
+    };
+    let text = dump("dump_priority_levels").await;
+    assert!(text.contains("global-default, 0, false, false, 0, 1, 1, 0, 1, 0"), "{text}");
+    let text = dump("dump_requests?includeRequestDetails=1").await;
+    let row =
+        text.lines().find(|line| line.starts_with("global-default, global-default, ")).expect("the one that sits");
+    assert!(row.contains(", -1, tim, ") && row.contains(", 1, 0, 0s, "), "{row}");
+    assert!(row.ends_with(&format!(", tim, create, {MAPS}, default, , v1, configmaps,")), "{row}");
+    let text = dump("dump_queues").await;
+    assert!(text.lines().any(|line| line.starts_with("global-default, ") && line.contains(", 0, 1, 1, ")), "{text}");
     sitting.abort();
     assert!(sitting.await.is_err());
     assert_eq!(send(&server, "GET", MAPS).await.status(), 200, "the seat is free again");

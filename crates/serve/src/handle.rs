@@ -430,7 +430,11 @@ impl ResourceRequest<'_> {
         options.select_name(&self.route.info);
         let watch = watching::open(self.server, &self.route, &options).await?;
         let mut frames = Frames::new(self.form.clone(), descriptor.clone());
-        let frames = watching::stream(watch, move |change| frames.frame(change));
+        let open = self.server.queue.open_watch(&self.route.info);
+        let frames = watching::stream(watch, move |change| {
+            let _ = &open;
+            frames.frame(change)
+        });
         let (frames, format) = (Box::pin(frames), self.form.accepted.format);
         if websocket::is_wanted(&self.head.headers) {
             let mut stopping = self.server.stopping.clone();

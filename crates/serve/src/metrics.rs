@@ -91,7 +91,7 @@ impl Labels {
 
 /// Counts below each bound, and the sum of all values.
 #[derive(Clone, Debug)]
-struct Histogram {
+pub(crate) struct Histogram {
     bounds: &'static [f64],
     /// Not cumulative; the last one is beyond all bounds.
     counts: Vec<u64>,
@@ -99,16 +99,20 @@ struct Histogram {
 }
 
 impl Histogram {
-    fn new(bounds: &'static [f64]) -> Histogram {
+    pub(crate) fn new(bounds: &'static [f64]) -> Histogram {
         Histogram { bounds, counts: vec![0; bounds.len().saturating_add(1)], sum: 0.0 }
     }
 
-    fn observe(&mut self, value: f64) {
+    pub(crate) fn observe(&mut self, value: f64) {
         let place = self.bounds.partition_point(|bound| *bound < value);
         if let Some(count) = self.counts.get_mut(place) {
             *count = count.saturating_add(1);
         }
         self.sum += value;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counts.iter().all(|count| *count == 0)
     }
 
     fn add(&mut self, other: &Histogram) {

@@ -5,13 +5,15 @@
 
 mod fair;
 mod report;
+mod tabulate;
+mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Response, header};
 use meta::{Str, Value};
-use resource::User;
+use resource::{SubresourceKind, User};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::answer;
@@ -21,9 +23,17 @@ use crate::path::PathInfo;
 use crate::query::Query;
 use crate::server::Server;
 use crate::warnings::Warnings;
-use fair::{Fair, FairSeat};
+use fair::{Details, Fair, FairSeat};
+use fairness::Work;
+pub use watches::OpenWatch;
+use watches::Watches;
 
-const RETRY_SECONDS: u64 = 1;
+const RETRY_SECONDS: i64 = 1;
+/// From so many watchers on a write has seats for a while after it was answered, one for each so many, within a bound
+/// (k8s.io/apiserver/pkg/util/flowcontrol/request/config.go).
+const WATCHES_PER_SEAT: usize = 10;
+const WRITE_SEATS_MAX: u32 = 10;
+const EVENT_SECONDS: f64 = 0.005;
 /// A list has a seat for each of these, of stored bytes (k8s.io/apiserver/pkg/util/flowcontrol/request).
 const BYTES_PER_SEAT: u64 = 100_000;
 const SCHEMA_UID: &str = "x-kubernetes-pf-flowschema-uid";
@@ -45,7 +55,10 @@ impl Default for Bounds {
     }
 }
 
-pub struct Queue(Kind);
+pub struct Queue {
+    kind: Kind,
+    watches: Watches,
+}
 
 enum Kind {
     Fair(Fair),
@@ -74,17 +87,19 @@ impl Queue {
     pub fn new(bounds: Bounds) -> Queue {
         let seats = bounds.reading.saturating_add(bounds.mutating);
         if bounds.fair && seats > 0 {
-            return Queue(Kind::Fair(Fair::new(u32::try_from(seats).unwrap_or(u32::MAX), bounds.wait_max)));
+            let fair = Fair::new(u32::try_from(seats).unwrap_or(u32::MAX), bounds.wait_max);
+            return Queue { kind: Kind::Fair(fair), watches: Watches::default() };
         }
         let bound = |max: usize| (max > 0).then(|| Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))));
-        Queue(Kind::Fixed { reading: bound(bounds.reading), mutating: bound(bounds.mutating) })
+        let kind = Kind::Fixed { reading: bound(bounds.reading), mutating: bound(bounds.mutating) };
+        Queue { kind, watches: Watches::default() }
     }
 
     /// 429 as plain text when there is no room, or none in time. `warnings` are told where the request belongs.
     pub async fn enter(
         &self,
         server: &Server,
-        user: &User,
+        user: &Arc<User>,
         info: &PathInfo,
         query: &Query,
         warnings: &Warnings,
@@ -92,7 +107,7 @@ impl Queue {
         if crate::handle::is_long_running(info) && info.verb != "watch" {
             return Ok(Seat::default());
         }
-        match &self.0 {
+        match &self.kind {
             Kind::Fair(fair) => {
                 let request = fairness::Request {
                     user,
@@ -105,8 +120,22 @@ impl Queue {
                     namespace: &info.namespace,
                 };
                 let note = |flow| warnings.note_flow(flow);
-                let seat = fair.enter(&request, || seats(server, info, query), note).await;
-                seat.map(|seat| Seat { _seat: seat, _permit: None }).map_err(|_| too_many())
+                let details = || Details {
+                    user: user.clone(),
+                    verb: info.verb,
+                    path: info.path.clone(),
+                    target: [
+                        &info.namespace,
+                        &info.name,
+                        &info.group,
+                        &info.version,
+                        &info.resource,
+                        &info.subresource,
+                    ]
+                    .map(Str::clone),
+                };
+                let seat = fair.enter(&request, |most| self.estimate(server, info, query, most), note, details).await;
+                seat.map(|seat| Seat { _seat: seat, _permit: None }).map_err(|away| too_many(away.retry_seconds))
             }
             Kind::Fixed { .. } if info.verb == "watch" => Ok(Seat::default()),
             Kind::Fixed { reading, mutating } => {
@@ -116,30 +145,71 @@ impl Queue {
                     Ok(permit) => Ok(Seat { _permit: Some(permit), _seat: None }),
                     // Upstream lets its administrators pass, so that they can see what is wrong.
                     Err(_) if user.groups.iter().any(|group| group == GROUP_MASTERS) => Ok(Seat::default()),
-                    Err(_) => Err(too_many()),
+                    Err(_) => Err(too_many(RETRY_SECONDS)),
                 }
             }
         }
     }
 
+    /// A watch is open: writes that it hears of cost more.
+    pub fn open_watch(&self, info: &PathInfo) -> OpenWatch {
+        self.watches.open(info)
+    }
+
+    /// What a request will take of a level that gives one `most` seats at most: a list as many as what it reads is large, a
+    /// write as many as have to hear of it, everything else one.
+    fn estimate(&self, server: &Server, info: &PathInfo, query: &Query, most: u32) -> Work {
+        match info.verb {
+            "list" | "watch" => Work::of_seats(seats(server, info, query).min(most)),
+            "create" if makes_token(server, info) => Work::of_seats(1),
+            "create" | "update" | "patch" | "delete" => of_write(self.watches.count(info), most),
+            _ => Work::of_seats(1),
+        }
+    }
+
     /// The FlowSchemas and PriorityLevelConfigurations that are stored now.
     pub fn configure(&self, schemas: &[Value], levels: &[Value]) {
-        if let Kind::Fair(fair) = &self.0 {
+        if let Kind::Fair(fair) = &self.kind {
             fair.configure(schemas, levels);
         }
     }
 
     /// Lends seats that are not wanted to levels that want them; to be called every ten seconds.
     pub fn lend(&self) {
-        if let Kind::Fair(fair) = &self.0 {
+        if let Kind::Fair(fair) = &self.kind {
             fair.lend();
         }
     }
 }
 
-/// How many seats a request needs: a list as many as what it reads is large, everything else one.
+/// A token is nothing that anybody hears of.
+fn makes_token(server: &Server, info: &PathInfo) -> bool {
+    if info.subresource.is_empty() {
+        return false;
+    }
+    let resources = server.registry.load();
+    let endpoint = resources.endpoint(&info.group, &info.version, &info.resource);
+    let part = endpoint.and_then(|endpoint| endpoint.descriptor.subresource(&info.subresource));
+    part.is_some_and(|part| matches!(part.does, SubresourceKind::Token(_)))
+}
+
+/// What a write takes that so many hear of. Work that is wider than the level allows lasts longer instead.
+fn of_write(watches: usize, most: u32) -> Work {
+    if watches < WATCHES_PER_SEAT {
+        return Work::of_seats(1);
+    }
+    let wanted = u32::try_from(watches.div_ceil(WATCHES_PER_SEAT)).unwrap_or(u32::MAX);
+    let last_seats = wanted.min(most.min(WRITE_SEATS_MAX)).max(1);
+    Work { seats: 1, last_seats, last_seconds: f64::from(wanted) * EVENT_SECONDS / f64::from(last_seats) }
+}
+
+/// How many seats a list needs, or a watch that begins with one.
 fn seats(server: &Server, info: &PathInfo, query: &Query) -> u32 {
-    if info.verb != "list" || info.is_named {
+    let begins_with_list = || {
+        let version = query.text("resourceVersion");
+        matches!(query.text("sendInitialEvents"), "true" | "1") || version.is_empty() || version == "0"
+    };
+    if info.is_named || info.verb == "watch" && !begins_with_list() {
         return 1;
     }
     let resources = server.registry.load();
@@ -160,8 +230,24 @@ pub fn add_headers(headers: &mut HeaderMap, flow: &Flow) {
     }
 }
 
-fn too_many() -> Response<Body> {
+fn too_many(seconds: i64) -> Response<Body> {
     let mut response = answer::text(429, "Too many requests, please try again later.\n");
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_that_many_hear_of_cost_more() {
+        let work = |seats, last_seats, last_seconds| Work { seats, last_seats, last_seconds };
+        assert_eq!(of_write(9, 10), work(1, 0, 0.0));
+        assert_eq!(of_write(10, 10), work(1, 1, 0.005));
+        assert_eq!(of_write(25, 10), work(1, 3, 0.005));
+        assert_eq!(of_write(1000, 100), work(1, 10, 0.05), "narrower and longer");
+        assert_eq!(of_write(1000, 2), work(1, 2, 0.25));
+        assert_eq!(of_write(1000, 0), work(1, 1, 0.5));
+    }
 }

@@ -18,27 +18,27 @@ fn hash(flow: u64) -> u64 {
 #[test]
 fn without_queues_what_does_not_fit_is_rejected() {
     let mut set = QueueSet::new(None, 3);
-    assert_eq!(set.arrive(0.0, 1, 2), Arrival::Started(1));
-    assert_eq!(set.arrive(0.0, 1, 2), Arrival::Rejected(Rejection::ConcurrencyLimit));
-    assert_eq!(set.arrive(0.0, 1, 1), Arrival::Started(2));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(2)), Arrival::Started(1));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(2)), Arrival::Rejected(Rejection::ConcurrencyLimit));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(1)), Arrival::Started(2));
     set.finish(1.0, 1, &mut vec![]);
     assert_eq!(
-        set.arrive(1.0, 1, 9),
+        set.arrive(1.0, 1, Work::of_seats(9)),
         Arrival::Rejected(Rejection::ConcurrencyLimit),
         "cut to the limit, which is not free"
     );
     set.finish(1.0, 2, &mut vec![]);
-    assert_eq!(set.arrive(1.0, 1, 9), Arrival::Started(3));
+    assert_eq!(set.arrive(1.0, 1, Work::of_seats(9)), Arrival::Started(3));
     assert_eq!(set.counts().executing_seats, 3);
 }
 
 #[test]
 fn queues_are_bounded_and_in_order() {
     let mut set = QueueSet::new(Some(Queuing { queues: 1, hand_size: 1, length_max: 2 }), 1);
-    assert_eq!(set.arrive(0.0, 1, 1), Arrival::Started(1));
-    assert_eq!(set.arrive(0.0, 1, 1), Arrival::Queued(2));
-    assert_eq!(set.arrive(0.0, 1, 1), Arrival::Queued(3));
-    assert_eq!(set.arrive(0.0, 1, 1), Arrival::Rejected(Rejection::QueueFull));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(1)), Arrival::Started(1));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(1)), Arrival::Queued(2));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(1)), Arrival::Queued(3));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(1)), Arrival::Rejected(Rejection::QueueFull));
     let mut started = vec![];
     set.finish(1.0, 2, &mut started);
     assert!(started.is_empty(), "it went away while it waited");
@@ -72,7 +72,7 @@ fn nobody_is_lost_and_the_limit_holds() {
                     let index = random.below(waiting.len() as u64) as usize;
                     set.finish(at, waiting.swap_remove(index), &mut started);
                 }
-                _ => match set.arrive(at, hash(random.below(30)), 1 + random.below(4) as u32) {
+                _ => match set.arrive(at, hash(random.below(30)), Work::of_seats(1 + random.below(4) as u32)) {
                     Arrival::Started(id) => running.push(id),
                     Arrival::Queued(id) => waiting.push(id),
                     Arrival::Rejected(why) => assert_eq!(why, Rejection::QueueFull),
@@ -107,7 +107,7 @@ fn a_flow_that_sends_much_gets_no_more_than_others() {
     let mut served = [0_u32; 4];
     let mut running = VecDeque::new();
     let send = |set: &mut QueueSet, at: f64, flow: usize, flow_of: &mut HashMap<u64, usize>| {
-        let arrival = set.arrive(at, hash(flow as u64 + 1), 1);
+        let arrival = set.arrive(at, hash(flow as u64 + 1), Work::of_seats(1));
         let (Arrival::Started(id) | Arrival::Queued(id)) = arrival else { panic!("{arrival:?}") };
         flow_of.insert(id, flow);
         matches!(arrival, Arrival::Started(_)).then_some(id)
@@ -136,4 +136,29 @@ fn a_flow_that_sends_much_gets_no_more_than_others() {
     assert!(others.iter().all(|count| *count > 500) && served[0] < 2000, "{served:?}");
     let (least, most) = (others.iter().min().expect("some"), others.iter().max().expect("some"));
     assert!(most - least < least / 4, "{served:?}");
+}
+
+#[test]
+fn watchers_are_told_after_the_answer() {
+    let mut set = QueueSet::new(Some(Queuing { queues: 1, hand_size: 1, length_max: 9 }), 4);
+    let wide = Work { seats: 1, last_seats: 3, last_seconds: 0.5 };
+    assert_eq!(set.arrive(0.0, 1, wide), Arrival::Started(1));
+    assert_eq!(set.arrive(0.0, 1, Work::of_seats(2)), Arrival::Queued(2), "it has its three seats from the start");
+    let mut started = vec![];
+    assert_eq!(set.finish(1.0, 1, &mut started), Some(0.5));
+    assert_eq!((set.counts().executing, set.counts().executing_seats, started.len()), (0, 3, 0));
+    set.release(1.5, 1, &mut started);
+    assert_eq!((started.as_slice(), set.counts().executing_seats), ([2].as_slice(), 2));
+    assert_eq!(set.finish(2.0, 2, &mut started), None);
+    assert_eq!(set.counts(), Counts { limit: 4, ..Counts::default() });
+}
+
+#[test]
+fn the_exempt_are_counted_only() {
+    let mut set = QueueSet::exempt();
+    for id in 1..=100 {
+        assert_eq!(set.arrive(0.0, 1, Work::of_seats(7)), Arrival::Started(id));
+    }
+    assert_eq!(set.counts().executing_seats, 700);
+    assert_eq!(set.demand.settle(1.0).high, 700.0);
 }

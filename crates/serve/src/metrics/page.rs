@@ -46,6 +46,10 @@ pub fn render(server: &Server) -> String {
         page.family(name, kind, help);
         samples.into_iter().for_each(|(labels, value)| page.sample(name, &labels, value));
     }
+    for (name, help, histograms) in server.queue.histograms() {
+        page.family(name, "histogram", help);
+        histograms.into_iter().for_each(|(labels, histogram)| page.histogram(name, &labels, &histogram));
+    }
     page.family("kubernetes_build_info", "gauge", "1, with what is running as labels.");
     let version = crate::version::git_version();
     page.sample("kubernetes_build_info", &format!("git_version=\"{version}\",major=\"1\",minor=\"36\""), 1);

@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use fairness::{Arrival, Class, Config, Limited, QueueSet, Rejection, Request, allocate};
+use fairness::{Arrival, Borrower, Config, QueueSet, Rejected, Rejection, Request, Settled, Work, plan_limits};
+use meta::time::Timestamp;
 use meta::{Str, Value};
+use resource::User;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::Flow;
+use crate::metrics::Histogram;
 
 /// A request has no more than this share of its level's nominal seats.
 const SEATS_MAX_PERCENT: u32 = 15;
@@ -25,8 +29,8 @@ pub(super) struct Fair {
 /// What is in force. Levels and counts outlive it as long as their names are there.
 pub(super) struct State {
     pub(super) config: Config,
-    /// As [`Config::levels`]; `None`: exempt.
-    pub(super) levels: Vec<Option<Arc<Level>>>,
+    /// As [`Config::levels`].
+    pub(super) levels: Vec<Arc<Level>>,
     /// As [`Config::schemas`].
     pub(super) counts: Vec<Arc<Counts>>,
 }
@@ -34,43 +38,131 @@ pub(super) struct State {
 pub(super) struct Level {
     began: Instant,
     waiting: Mutex<Waiting>,
+    rejected: Mutex<Rejected>,
+    /// What the last period was like, and what was to come of it.
+    settled: Mutex<(Settled, f64)>,
 }
 
 pub(super) struct Waiting {
     pub(super) set: QueueSet,
     told: HashMap<u64, oneshot::Sender<()>>,
+    /// Of those that wait or run.
+    pub(super) known: HashMap<u64, Known>,
 }
+
+/// What people who look are told of a request.
+pub(super) struct Known {
+    pub(super) schema: Str,
+    pub(super) flow: Str,
+    pub(super) arrived: Timestamp,
+    /// `None`: it waits.
+    pub(super) started: Option<Timestamp>,
+    pub(super) details: Details,
+}
+
+/// What it asks for.
+#[derive(Default)]
+pub(super) struct Details {
+    pub(super) user: Arc<User>,
+    pub(super) verb: &'static str,
+    pub(super) path: String,
+    /// Namespace, name, group, version, resource and subresource.
+    pub(super) target: [Str; 6],
+}
+
+/// A request that may not be answered, and when it should come again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct TurnedAway {
+    pub(super) why: Rejection,
+    pub(super) retry_seconds: i64,
+}
+
+/// Of the histograms, in seconds (k8s.io/apiserver/pkg/util/flowcontrol/metrics).
+const SECONDS: &[f64] = &[0.0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0];
 
 /// What has become of the requests of a schema.
 #[derive(Default)]
 pub(super) struct Counts {
+    /// How long requests waited: those that were turned away, and those that were answered.
+    pub(super) waited: [Times; 2],
+    /// How long they were answered: watches until they were open, and others.
+    pub(super) executed: [Times; 2],
     pub(super) dispatched: AtomicU64,
     pub(super) rejected: [AtomicU64; Rejection::ALL.len()],
     pub(super) executing: AtomicI64,
     pub(super) waiting: AtomicI64,
 }
 
+pub(super) struct Times(Mutex<Histogram>);
+
+impl Default for Times {
+    fn default() -> Times {
+        Times(Mutex::new(Histogram::new(SECONDS)))
+    }
+}
+
+impl Times {
+    /// `None`: nothing yet.
+    pub(super) fn observed(&self) -> Option<Histogram> {
+        Some(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).filter(|times| !times.is_empty())
+    }
+
+    fn observe(&self, time: Duration) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).observe(time.as_secs_f64());
+    }
+}
+
 /// A place in a level: of one that waits, then of one that runs.
 pub(super) struct FairSeat {
-    level: Option<(Arc<Level>, u64)>,
+    level: Arc<Level>,
+    id: u64,
     counts: Arc<Counts>,
-    runs: bool,
+    is_watch: bool,
+    /// `None`: it waits.
+    runs_since: Option<Instant>,
 }
 
 impl Drop for FairSeat {
     fn drop(&mut self) {
-        let gauge = if self.runs { &self.counts.executing } else { &self.counts.waiting };
+        let gauge = if self.runs_since.is_some() { &self.counts.executing } else { &self.counts.waiting };
         gauge.fetch_sub(1, Ordering::Relaxed);
-        if let Some((level, id)) = &self.level {
-            level.change(|set, at, started| set.finish(at, *id, started));
+        if let Some(since) = self.runs_since {
+            let [watches, others] = &self.counts.executed;
+            (if self.is_watch { watches } else { others }).observe(since.elapsed());
+        }
+        let id = self.id;
+        self.level.lock().known.remove(&id);
+        let Some(seconds) = self.level.change(|set, at, started| set.finish(at, id, started)) else { return };
+        let level = self.level.clone();
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                level.change(|set, at, started| set.release(at, id, started));
+            })),
+            // The process ends.
+            Err(_) => level.change(|set, at, started| set.release(at, id, started)),
         }
     }
 }
 
 impl Level {
-    fn new(limited: &Limited, began: Instant) -> Arc<Level> {
-        let set = QueueSet::new(limited.queuing, limited.nominal);
-        Arc::new(Level { began, waiting: Mutex::new(Waiting { set, told: HashMap::new() }) })
+    fn new(level: &fairness::Level, began: Instant) -> Arc<Level> {
+        let set = match level.exempt {
+            true => QueueSet::exempt(),
+            false => QueueSet::new(level.limits.queuing, level.limits.nominal),
+        };
+        let waiting = Mutex::new(Waiting { set, told: HashMap::new(), known: HashMap::new() });
+        Arc::new(Level { began, waiting, rejected: Mutex::default(), settled: Mutex::default() })
+    }
+
+    fn turn_away(&self, why: Rejection) -> TurnedAway {
+        let second = i64::try_from(self.began.elapsed().as_secs()).unwrap_or(i64::MAX);
+        let mut rejected = self.rejected.lock().unwrap_or_else(PoisonError::into_inner);
+        TurnedAway { why, retry_seconds: rejected.count(second) }
+    }
+
+    pub(super) fn settled(&self) -> (Settled, f64) {
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -82,24 +174,34 @@ impl Level {
     }
 
     /// Changes the queues, and wakes those that run because of that.
-    fn change(&self, change: impl FnOnce(&mut QueueSet, f64, &mut Vec<u64>)) {
+    fn change<T>(&self, change: impl FnOnce(&mut QueueSet, f64, &mut Vec<u64>) -> T) -> T {
         let at = self.now();
         let mut waiting = self.lock();
         let mut started = vec![];
-        change(&mut waiting.set, at, &mut started);
+        let changed = change(&mut waiting.set, at, &mut started);
         for id in started {
+            if let Some(known) = waiting.known.get_mut(&id) {
+                known.started = Some(Timestamp::now());
+            }
             if let Some(tell) = waiting.told.remove(&id) {
                 // One that has gone away meanwhile gives its seat back by itself.
                 let _ = tell.send(());
             }
         }
+        changed
     }
 
-    fn arrive(&self, flow: u64, seats: u32) -> (Arrival, Option<oneshot::Receiver<()>>) {
+    fn arrive(&self, flow: u64, work: Work, mut known: Known) -> (Arrival, Option<oneshot::Receiver<()>>) {
         let at = self.now();
         let mut waiting = self.lock();
-        let arrival = waiting.set.arrive(at, flow, seats);
+        let arrival = waiting.set.arrive(at, flow, work);
+        if let Arrival::Started(id) = arrival {
+            known.started = Some(known.arrived);
+            waiting.known.insert(id, known);
+            return (arrival, None);
+        }
         let Arrival::Queued(id) = arrival else { return (arrival, None) };
+        waiting.known.insert(id, known);
         let (tell, told) = oneshot::channel();
         waiting.told.insert(id, tell);
         (arrival, Some(told))
@@ -128,16 +230,17 @@ impl Fair {
         let config = Config::new(schemas, levels, self.seats);
         let before = self.state.load();
         let known = before.config.levels.iter().zip(&before.levels);
-        let known: BTreeMap<&Str, &Arc<Level>> =
-            known.filter_map(|(level, queues)| Some((&level.name, queues.as_ref()?))).collect();
+        let known: BTreeMap<&Str, &Arc<Level>> = known.map(|(level, queues)| (&level.name, queues)).collect();
         let counted = before.config.schemas.iter().zip(&before.counts);
         let counted: BTreeMap<&Str, &Arc<Counts>> = counted.map(|(schema, counts)| (&schema.name, counts)).collect();
         let levels = config.levels.iter().map(|level| {
-            let limited = level.limited.as_ref()?;
-            let same = known.get(&level.name).filter(|known| known.lock().set.queuing() == limited.queuing);
-            let Some(same) = same else { return Some(Level::new(limited, self.began)) };
-            same.change(|set, at, started| set.set_limit(at, limited.nominal, started));
-            Some((*same).clone())
+            let is_same = |known: &&&Arc<Level>| {
+                let set = &known.lock().set;
+                (set.is_exempt(), set.queuing()) == (level.exempt, level.limits.queuing)
+            };
+            let Some(same) = known.get(&level.name).filter(is_same) else { return Level::new(level, self.began) };
+            same.change(|set, at, started| set.set_limit(at, level.limits.nominal, started));
+            (*same).clone()
         });
         let levels = levels.collect();
         let counts =
@@ -149,68 +252,69 @@ impl Fair {
     pub(super) async fn enter(
         &self,
         request: &Request<'_>,
-        seats: impl FnOnce() -> u32,
+        estimate: impl FnOnce(u32) -> Work,
         note: impl FnOnce(Flow),
-    ) -> Result<Option<FairSeat>, Rejection> {
-        let (level, limited, counts, flow) = {
+        details: impl FnOnce() -> Details,
+    ) -> Result<Option<FairSeat>, TurnedAway> {
+        let (level, limits, counts, flow, known) = {
             let state = self.state.load();
             let Some((schema, flow)) = state.config.classify(request) else { return Ok(None) };
-            let (Some(level), Some(place)) = (
+            let (Some(level), Some(queues), Some(place)) = (
                 state.config.levels.get(schema.level),
+                state.levels.get(schema.level).cloned(),
                 state.config.schemas.iter().position(|s| s.name == schema.name),
             ) else {
                 return Ok(None);
             };
             note(Flow { schema: schema.uid.clone(), level: level.uid.clone() });
-            let counts = state.counts.get(place).cloned().unwrap_or_default();
-            (state.levels.get(schema.level).cloned().flatten(), level.limited, counts, flow)
+            let (name, distinguisher) = (schema.name.clone(), schema.flow(request).into());
+            let (arrived, details) = (Timestamp::now(), details());
+            let known = Known { schema: name, flow: distinguisher, arrived, started: None, details };
+            (queues, level.limits, state.counts.get(place).cloned().unwrap_or_default(), flow, known)
         };
-        let (Some(level), Some(limited)) = (level, limited) else {
-            counts.dispatched.fetch_add(1, Ordering::Relaxed);
-            counts.executing.fetch_add(1, Ordering::Relaxed);
-            return Ok(Some(FairSeat { level: None, counts, runs: true }));
-        };
-        let seats_max = limited.nominal.saturating_mul(SEATS_MAX_PERCENT).div_ceil(100).clamp(1, 100);
-        let (arrival, told) = level.arrive(flow, seats().min(seats_max));
+        let seats_max = limits.nominal.saturating_mul(SEATS_MAX_PERCENT).div_ceil(100).clamp(1, 100);
+        let began = Instant::now();
+        let (arrival, told) = level.arrive(flow, estimate(seats_max), known);
+        let [turned_away, answered] = &counts.waited;
         let id = match arrival {
-            Arrival::Rejected(why) => return Err(counts.reject(why)),
+            Arrival::Rejected(why) => {
+                turned_away.observe(Duration::ZERO);
+                return Err(level.turn_away(counts.reject(why)));
+            }
             Arrival::Started(id) | Arrival::Queued(id) => id,
         };
         let gauge = if told.is_some() { &counts.waiting } else { &counts.executing };
         gauge.fetch_add(1, Ordering::Relaxed);
         // From here on this gives the place back, also when the client goes away.
-        let mut seat = FairSeat { level: Some((level, id)), counts, runs: told.is_none() };
+        let is_watch = request.verb == "watch";
+        let runs_since = told.is_none().then_some(began);
+        let mut seat = FairSeat { level: level.clone(), id, counts: counts.clone(), is_watch, runs_since };
         if let Some(told) = told {
             if !matches!(tokio::time::timeout(self.wait_max, told).await, Ok(Ok(()))) {
-                return Err(seat.counts.reject(Rejection::TimeOut));
+                turned_away.observe(began.elapsed());
+                return Err(level.turn_away(counts.reject(Rejection::TimeOut)));
             }
-            seat.counts.waiting.fetch_sub(1, Ordering::Relaxed);
-            seat.counts.executing.fetch_add(1, Ordering::Relaxed);
-            seat.runs = true;
+            counts.waiting.fetch_sub(1, Ordering::Relaxed);
+            counts.executing.fetch_add(1, Ordering::Relaxed);
+            seat.runs_since = Some(Instant::now());
         }
-        seat.counts.dispatched.fetch_add(1, Ordering::Relaxed);
+        answered.observe(seat.runs_since.map_or(Duration::ZERO, |since| since - began));
+        counts.dispatched.fetch_add(1, Ordering::Relaxed);
         Ok(Some(seat))
     }
 
     pub(super) fn lend(&self) {
         let state = self.state.load();
-        let pairs: Vec<(&Limited, &Arc<Level>)> = state
-            .config
-            .levels
-            .iter()
-            .zip(&state.levels)
-            .filter_map(|(level, queues)| Some((level.limited.as_ref()?, queues.as_ref()?)))
-            .collect();
-        let class = |(limited, level): &(&Limited, &Arc<Level>)| {
-            let at = level.now();
-            let wanted = level.lock().set.demand.settle(at);
-            let (lower, upper) = (f64::from(limited.lower), f64::from(limited.upper));
-            Class { lower, target: wanted.max(lower).max(1.0), upper }
+        let borrower = |(level, queues): (&fairness::Level, &Arc<Level>)| {
+            let at = queues.now();
+            let demand = queues.lock().set.demand.settle(at);
+            let fairness::Limits { nominal, lower, upper, .. } = level.limits;
+            Borrower { exempt: level.exempt, nominal, lower, upper, demand }
         };
-        let classes: Vec<Class> = pairs.iter().map(class).collect();
-        for ((_, level), share) in pairs.iter().zip(allocate(f64::from(self.seats), &classes)) {
-            // Shares are within the bounds, which are whole seats.
-            level.change(|set, at, started| set.set_limit(at, share.round() as u32, started));
+        let borrowers: Vec<Borrower> = state.config.levels.iter().zip(&state.levels).map(borrower).collect();
+        for ((level, borrower), limit) in state.levels.iter().zip(&borrowers).zip(plan_limits(&borrowers)) {
+            *level.settled.lock().unwrap_or_else(PoisonError::into_inner) = (borrower.demand, borrower.target());
+            level.change(|set, at, started| set.set_limit(at, limit, started));
         }
     }
 }
@@ -219,7 +323,6 @@ impl Fair {
 mod tests {
     use super::*;
     use meta::value;
-    use resource::User;
 
     fn fair(queuing: Value, wait: Duration) -> Fair {
         let fair = Fair::new(2, wait);
@@ -252,7 +355,7 @@ mod tests {
             subresource: "",
             namespace: "",
         };
-        fair.enter(&request, || 1, drop).await
+        fair.enter(&request, |_| Work::of_seats(1), drop, Details::default).await.map_err(|away| away.why)
     }
 
     #[tokio::test]
@@ -262,6 +365,9 @@ mod tests {
         assert!(seats.0.is_ok() && seats.1.is_ok());
         assert_eq!(enter(&fair, &[]).await.err(), Some(Rejection::ConcurrencyLimit));
         assert!(enter(&fair, &["system:masters"]).await.is_ok());
+        let told: Vec<i64> =
+            (0..4).map(|_| fair.state.load().levels[0].turn_away(Rejection::QueueFull).retry_seconds).collect();
+        assert_eq!(told, [1; 4], "it rises with the next second");
         drop(seats);
         assert!(enter(&fair, &[]).await.is_ok());
     }
@@ -275,11 +381,10 @@ mod tests {
             tokio::spawn(async move { enter(&fair, &[]).await.map(drop) })
         };
         let (gone, woken) = (waits(&fair), waits(&fair));
-        let level =
-            fair.state.load().levels.iter().flatten().map(|level| level.lock().set.counts()).collect::<Vec<_>>();
+        let level = fair.state.load().levels.iter().map(|level| level.lock().set.counts()).collect::<Vec<_>>();
         assert!(level.iter().all(|counts| counts.waiting == 0), "the tasks did not run yet");
         tokio::task::yield_now().await;
-        let waiting = || fair.state.load().levels.iter().flatten().map(|l| l.lock().set.counts().waiting).sum::<u32>();
+        let waiting = || fair.state.load().levels.iter().map(|l| l.lock().set.counts().waiting).sum::<u32>();
         assert_eq!(waiting(), 2);
         assert_eq!(enter(&fair, &[]).await.err(), Some(Rejection::QueueFull));
         gone.abort();
@@ -295,7 +400,7 @@ mod tests {
         let fair = fair(queue(), Duration::ZERO);
         let _seats = (enter(&fair, &[]).await.ok(), enter(&fair, &[]).await.ok());
         assert_eq!(enter(&fair, &[]).await.err(), Some(Rejection::TimeOut));
-        assert_eq!(fair.state.load().levels.iter().flatten().map(|l| l.lock().set.counts().waiting).sum::<u32>(), 0);
+        assert_eq!(fair.state.load().levels.iter().map(|l| l.lock().set.counts().waiting).sum::<u32>(), 0);
     }
 
     #[tokio::test]
@@ -310,10 +415,10 @@ mod tests {
         let limit = |name: &str| {
             let state = fair.state.load();
             let place = state.config.levels.iter().position(|level| level.name == name).expect("a level");
-            state.levels[place].as_ref().expect("queues").clone()
+            state.levels[place].clone()
         };
         let a = limit("a");
-        a.change(|set, at, _| drop((0..40).map(|_| set.arrive(at, 1, 1)).collect::<Vec<_>>()));
+        a.change(|set, at, _| drop((0..40).map(|_| set.arrive(at, 1, Work::of_seats(1))).collect::<Vec<_>>()));
         fair.lend();
         let (a, b) = (a.lock().set.counts().limit, limit("b").lock().set.counts().limit);
         assert!(a > 70 && b < 10, "{a} {b}");
