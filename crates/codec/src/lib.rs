@@ -27,7 +27,8 @@ pub use empties::Empties;
 pub use json::{Indenter, encode_json, pretty};
 pub use jsonpath::JsonPath;
 pub use list::{
-    JsonList, ListMeta, ProtobufList, protobuf_with_resource_version, watch_frame_json, watch_frame_protobuf,
+    JsonList, ListMeta, ProtobufList, object_in_frame, protobuf_with_resource_version, watch_frame_json,
+    watch_frame_protobuf,
 };
 pub use proto::{
     Envelope, decode_protobuf, encode_message, encode_protobuf, encode_protobuf_over, kind_of_protobuf, wrap_protobuf,

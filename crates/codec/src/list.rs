@@ -122,6 +122,13 @@ pub fn watch_frame_json(kind: &str, object: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The object in what [`watch_frame_json`] made.
+pub fn object_in_frame(frame: &[u8]) -> Option<&[u8]> {
+    const KEY: &[u8] = b",\"object\":";
+    let begin = frame.windows(KEY.len()).position(|part| part == KEY)? + KEY.len();
+    frame.get(begin..)?.strip_suffix(b"}\n")
+}
+
 /// One event of a protobuf watch: four bytes of length, then the event with the object's envelope as raw bytes.
 pub fn watch_frame_protobuf(kind: &str, envelope: &[u8]) -> Vec<u8> {
     let mut out = Backwards::with_capacity(envelope.len() + kind.len() + 32);
@@ -186,6 +193,7 @@ mod tests {
     #[test]
     fn frames_have_their_length_first() {
         assert_eq!(watch_frame_json("ADDED", b"{}\n"), b"{\"type\":\"ADDED\",\"object\":{}}\n");
+        assert_eq!(object_in_frame(&watch_frame_json("A", br#"{"a":{",\"object\":":1}}"#)), Some(&br#"{"a":{",\"object\":":1}}"#[..]));
         assert_eq!(watch_frame_protobuf("A", b"xy"), b"\0\0\0\x09\x0a\x01A\x12\x04\x0a\x02xy");
     }
 }

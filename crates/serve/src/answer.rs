@@ -6,6 +6,7 @@ use crate::encode::{self, Form};
 use crate::pieces::Pieces;
 use crate::read::Page;
 use crate::server::{Settings, random_bits};
+use crate::write::Outcome;
 use crate::{list, pieces};
 use bytes::Bytes;
 use codec::negotiate::{self, Format, Transform};
@@ -25,6 +26,11 @@ const GZIP_BYTES_MIN: usize = 128 * 1024;
 /// One object in the storage version.
 pub fn object(form: &Form, descriptor: &Descriptor, code: u16, object: Value) -> Response<Body> {
     whole(form, code, encode::object(form, descriptor, object))
+}
+
+/// What a write left of its object.
+pub fn outcome(form: &Form, descriptor: &Arc<Descriptor>, code: u16, outcome: Outcome) -> Result<Response<Body>> {
+    Ok(whole(form, code, encode::outcome(form, descriptor, outcome)?))
 }
 
 /// One object as it is stored.

@@ -4,6 +4,7 @@
 use crate::form;
 use crate::route::Route;
 use crate::watch::Change;
+use crate::write::Outcome;
 use bytes::Bytes;
 use codec::negotiate::{self, Accepted, Format, Offer, Transform};
 use codec::table::{IncludeObject, Tabler, partial, partial_gvk};
@@ -18,10 +19,45 @@ use store::Object;
 /// Numbers under which an object's encodings are kept: see [`Object::encoded`].
 /// JSON as an item of a list: without its kind.
 pub(crate) const FORM_JSON_ITEM: usize = 0;
-/// Whole frames of a watch: by format, then by kind of event.
-const FORM_FRAMES: [[usize; 3]; 2] = [[1, 2, 3], [4, 5, 6]];
+/// Whole frames of a watch begin here: see [`Event::form`].
+const FORM_FRAMES: usize = 1;
 /// How much larger JSON is than the stored protobuf, about.
 pub(crate) const JSON_GROWTH: usize = 2;
+
+/// What a watch tells of an object.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Added,
+    Modified,
+    Deleted,
+}
+
+impl Event {
+    fn name(self) -> &'static str {
+        match self {
+            Event::Added => "ADDED",
+            Event::Modified => "MODIFIED",
+            Event::Deleted => "DELETED",
+        }
+    }
+
+    /// Where an object's plain frame is kept.
+    fn form(self, format: Format) -> usize {
+        let formats = if format == Format::Protobuf { 3 } else { 0 };
+        FORM_FRAMES + formats + self as usize
+    }
+
+    fn frame(self, format: Format, object: &[u8]) -> Bytes {
+        framed(format, self.name(), object)
+    }
+}
+
+fn framed(format: Format, kind: &str, object: &[u8]) -> Bytes {
+    match format {
+        Format::Protobuf => codec::watch_frame_protobuf(kind, object).into(),
+        _ => codec::watch_frame_json(kind, object).into(),
+    }
+}
 
 /// The form of a response.
 #[derive(Clone, Debug, Default)]
@@ -262,6 +298,37 @@ fn write_partial_tree(object: &Value, gvk: &Gvk, out: &mut Vec<u8>) {
     }
 }
 
+/// What a write left: from the bytes that were stored, where these are the served version's. The text that watches show is
+/// made once, by whoever comes first.
+pub fn outcome(form: &Form, descriptor: &Arc<Descriptor>, outcome: Outcome) -> Result<Vec<u8>> {
+    let Outcome { object: tree, written, deleted, .. } = outcome;
+    let Some(written) = written else { return Ok(object(form, descriptor, tree)) };
+    let encode = || match is_direct(descriptor) {
+        true => stored(form, descriptor, &written),
+        false => Ok(object(form, descriptor, tree)),
+    };
+    if form.accepted.format != Format::Json || form.accepted.transform.is_some() || form.pretty {
+        return encode();
+    }
+    let event = match deleted {
+        true => Event::Deleted,
+        false if written.revision == written.create_revision => Event::Added,
+        false => Event::Modified,
+    };
+    let mut made = None;
+    let frame = written.encoded(descriptor, event.form(Format::Json), |_| {
+        let text = encode();
+        let frame = text.as_ref().map(|text| event.frame(Format::Json, text)).unwrap_or_default();
+        made = Some(text);
+        frame
+    });
+    match (made, codec::object_in_frame(&frame)) {
+        (Some(text), _) => text,
+        (None, Some(text)) => Ok([text, b"\n"].concat()),
+        (None, None) => stored(form, descriptor, &written),
+    }
+}
+
 /// An object in the storage version.
 pub fn object(form: &Form, descriptor: &Descriptor, object: Value) -> Vec<u8> {
     match (form.accepted.format, form.partial_version()) {
@@ -350,46 +417,39 @@ impl Frames {
     /// The frame of an event; `None` for an object that cannot be read.
     pub fn frame(&mut self, change: &Change) -> Option<Bytes> {
         match change {
-            Change::Added(object) => self.object(0, "ADDED", object, object.revision),
-            Change::Modified(object) => self.object(1, "MODIFIED", object, object.revision),
-            Change::Deleted(object, revision) => self.object(2, "DELETED", object, *revision),
+            Change::Added(object) => self.object(Event::Added, object, object.revision),
+            Change::Modified(object) => self.object(Event::Modified, object, object.revision),
+            Change::Deleted(object, revision) => self.object(Event::Deleted, object, *revision),
             Change::Bookmark { revision, ends_initial_events } => {
                 let bookmark = self.bookmark(*revision, *ends_initial_events);
-                Some(self.framed("BOOKMARK", &bookmark))
+                Some(framed(self.form.accepted.format, "BOOKMARK", &bookmark))
             }
             Change::Error(status) => {
                 let status = self.form.encode_tree(&Gvk::new("", "v1", "Status"), &status.to_value());
-                Some(self.framed("ERROR", &status))
+                Some(framed(self.form.accepted.format, "ERROR", &status))
             }
         }
     }
 
-    fn framed(&self, kind: &str, object: &[u8]) -> Bytes {
-        match self.form.accepted.format {
-            Format::Protobuf => codec::watch_frame_protobuf(kind, object).into(),
-            _ => codec::watch_frame_json(kind, object).into(),
-        }
-    }
-
-    /// An object as the watch shows it. Plain frames are made once and shared by all watches.
-    fn object(&mut self, number: usize, kind: &str, object: &Object, revision: u64) -> Option<Bytes> {
-        let form = FORM_FRAMES[usize::from(self.form.accepted.format == Format::Protobuf)][number];
+    /// An object as the watch shows it. Plain frames are made once and shared by all watches, and by the answer to the write.
+    fn object(&mut self, event: Event, object: &Object, revision: u64) -> Option<Bytes> {
+        let form = event.form(self.form.accepted.format);
         let frame = if self.form.accepted.transform.is_some() || revision != object.revision {
-            self.own_frame(kind, object, revision)
+            self.own_frame(event, object, revision)
         } else if let Some(frame) = object.encoded_before(&self.descriptor, form) {
             frame
         } else {
             let owner = self.descriptor.clone();
-            object.encoded(&owner, form, |object| self.own_frame(kind, object, revision))
+            object.encoded(&owner, form, |object| self.own_frame(event, object, revision))
         };
         (!frame.is_empty()).then_some(frame)
     }
 
     /// Empty for an object that cannot be read.
-    fn own_frame(&mut self, kind: &str, object: &Object, revision: u64) -> Bytes {
+    fn own_frame(&mut self, event: Event, object: &Object, revision: u64) -> Bytes {
         let bytes = stored_at(&self.form, &mut self.shape, &self.descriptor, object, revision);
         self.form.no_headers = true;
-        bytes.map(|bytes| self.framed(kind, &bytes)).unwrap_or_default()
+        bytes.map(|bytes| event.frame(self.form.accepted.format, &bytes)).unwrap_or_default()
     }
 
     fn value(&mut self, value: Value) -> Vec<u8> {

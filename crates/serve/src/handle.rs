@@ -241,7 +241,7 @@ impl ResourceRequest<'_> {
             "delete" => {
                 let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, body)?;
                 let outcome = change(self.server, &self.deletion(&self.route.info.name, &delete)).await?;
-                Ok(self.deleted(outcome, &delete))
+                self.deleted(outcome, &delete)
             }
             _ => Box::pin(self.write(body)).await,
         }
@@ -322,7 +322,7 @@ impl ResourceRequest<'_> {
             let parent = crate::form::to_served(route.descriptor(), outcome.object);
             return Ok(self.scale_of(outcome.code, &parent));
         }
-        Ok(answer::object(&self.form, route.descriptor(), outcome.code, outcome.object))
+        answer::outcome(&self.form, &route.endpoint.descriptor, outcome.code, outcome)
     }
 
     /// A write to a name that is free creates, which its sender must be allowed to.
@@ -385,14 +385,14 @@ impl ResourceRequest<'_> {
     }
 
     /// The object while it stays or where its kind answers so, else a Status.
-    fn deleted(&self, outcome: Outcome, delete: &Delete) -> Response<Body> {
-        let descriptor = self.route.descriptor();
+    fn deleted(&self, outcome: Outcome, delete: &Delete) -> Result<Response<Body>> {
+        let descriptor = &self.route.endpoint.descriptor;
         let code = if !outcome.deleted && delete.options.orphan_dependents == Some(false) { 202 } else { 200 };
         if !outcome.deleted || descriptor.strategy.delete_returns_object {
-            answer::object(&self.form, descriptor, code, outcome.object)
+            answer::outcome(&self.form, descriptor, code, outcome)
         } else {
             let metadata = &outcome.object["metadata"];
-            answer::status(
+            Ok(answer::status(
                 &self.form,
                 &Status::success(Details {
                     name: metadata["name"].str().into(),
@@ -401,7 +401,7 @@ impl ResourceRequest<'_> {
                     uid: metadata["uid"].str().into(),
                     ..Details::default()
                 }),
-            )
+            ))
         }
     }
 

@@ -39,7 +39,7 @@ pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Ou
             object.set("status", rules);
         }
     }
-    Ok(Outcome { code: 201, object, deleted: false })
+    Ok(Outcome { code: 201, object, written: None, deleted: false })
 }
 
 /// A new object of the same kind: upstream does not give back what was sent.

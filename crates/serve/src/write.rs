@@ -77,6 +77,8 @@ pub struct Outcome {
     pub code: u16,
     /// In the storage version, with its resourceVersion.
     pub object: Value,
+    /// The same as it was stored, or as it was removed; nothing where nothing was written.
+    pub written: Option<Arc<store::Object>>,
     /// The object is gone, and this was its last state.
     pub deleted: bool,
 }
@@ -483,7 +485,7 @@ impl Admitted<'_> {
             Plan::Delete(DeletePlan::Remove { marked: Some(object) }) => commit.mark_and_remove(object).await,
             Plan::Delete(DeletePlan::Pending) => {
                 let object = commit.old.map(|old| old.value).unwrap_or_default();
-                Ok(Attempted::Done(Outcome { code: 200, object, deleted: true }))
+                Ok(Attempted::Done(Outcome { code: 200, object, written: None, deleted: true }))
             }
         }
     }

@@ -10,7 +10,7 @@ use meta::{Reason, Result, Status, Str, Value};
 use resource::rules::{self, Rules};
 use resource::{Context, Recorded, SideWrite, SubresourceKind};
 use std::sync::Arc;
-use store::{CommitError, Expect, Op};
+use store::{CommitError, Committed, Expect, Op};
 
 /// What is written, with what the answer needs.
 pub(super) struct Commit<'a> {
@@ -21,8 +21,16 @@ pub(super) struct Commit<'a> {
 }
 
 impl Commit<'_> {
-    fn done(self, code: u16, object: Value, deleted: bool) -> Result<Attempted> {
-        Ok(Attempted::Done(Outcome { code, object, deleted }))
+    /// Nothing was written.
+    fn pretended(self, code: u16, object: Value, deleted: bool) -> Result<Attempted> {
+        Ok(Attempted::Done(Outcome { code, object, written: None, deleted }))
+    }
+
+    /// The transaction's first op was about the object.
+    fn done(self, code: u16, mut object: Value, committed: Committed, deleted: bool) -> Result<Attempted> {
+        set_revision(&mut object, committed.revision);
+        let written = committed.objects.into_iter().next();
+        Ok(Attempted::Done(Outcome { code, object, written, deleted }))
     }
 
     fn with_context<T>(&self, now: Timestamp, f: impl FnOnce(&Context<'_>) -> T) -> T {
@@ -70,16 +78,13 @@ impl Commit<'_> {
         let key = self.write.key(&name);
         if self.write.options.dry_run {
             return match self.is_current(&key).await? {
-                true => self.done(201, object, false),
+                true => self.pretended(201, object, false),
                 false => self.exists(&object, self.server.store.get(&key)),
             };
         }
         let op = self.put(key.clone(), &mut object, Expect::Absent)?;
         match self.transact(op).await {
-            Ok(committed) => {
-                set_revision(&mut object, committed.revision);
-                self.done(201, object, false)
-            }
+            Ok(committed) => self.done(201, object, committed, false),
             Err(CommitError::Conflict { key: at, current }) if *at == *key => self.exists(&object, current),
             Err(CommitError::Conflict { .. }) => Ok(Attempted::Again),
             Err(other) => Err(store_failure(&other, &d.plural)),
@@ -111,14 +116,11 @@ impl Commit<'_> {
         let unchanged = object == old.value && self.side_writes.is_empty() && !stale;
         let key = old.object.key.to_string();
         if unchanged || self.write.options.dry_run {
-            return if self.is_current(&key).await? { self.done(200, object, false) } else { Ok(Attempted::Again) };
+            return if self.is_current(&key).await? { self.pretended(200, object, false) } else { Ok(Attempted::Again) };
         }
         let op = self.put(key, &mut object, Expect::Revision(old.object.revision))?;
         match self.transact(op).await {
-            Ok(committed) => {
-                set_revision(&mut object, committed.revision);
-                self.done(200, object, false)
-            }
+            Ok(committed) => self.done(200, object, committed, false),
             Err(CommitError::Conflict { .. }) => Ok(Attempted::Again),
             Err(other) => Err(store_failure(&other, &d.plural)),
         }
@@ -136,19 +138,16 @@ impl Commit<'_> {
         if self.write.options.dry_run {
             let object = last.unwrap_or_else(|| old.value.clone());
             let is_current = self.is_current(&old.object.key).await?;
-            return if is_current { self.done(200, object, !by_update) } else { Ok(Attempted::Again) };
+            return if is_current { self.pretended(200, object, !by_update) } else { Ok(Attempted::Again) };
         }
         ops.extend(self.side_ops(&planned)?);
         // Nobody looks at the old state any more.
         let old = self.old.take().map(|old| old.value);
-        let mut object = last.or(old).unwrap_or_default();
+        let object = last.or(old).unwrap_or_default();
         match self.server.store.commit(ops).await {
-            Ok(committed) => {
-                if !by_update {
-                    set_revision(&mut object, committed.revision);
-                }
-                self.done(200, object, !by_update)
-            }
+            // What an update released is answered as the update left it.
+            Ok(_) if by_update => self.pretended(200, object, false),
+            Ok(committed) => self.done(200, object, committed, true),
             Err(CommitError::Conflict { .. }) => Ok(Attempted::Again),
             Err(other) => Err(store_failure(&other, &d.plural)),
         }
@@ -159,7 +158,7 @@ impl Commit<'_> {
         let d = self.write.route.descriptor();
         let Some(old) = &self.old else { return Err(self.write.not_found()) };
         if self.write.options.dry_run {
-            return self.done(200, object, true);
+            return self.pretended(200, object, true);
         }
         let op = self.put(old.object.key.to_string(), &mut object, Expect::Revision(old.object.revision))?;
         let marked = match self.server.store.commit(vec![op]).await {
