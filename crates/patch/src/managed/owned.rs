@@ -25,6 +25,11 @@ impl Owned {
         }
     }
 
+    /// From text that this project has just made.
+    pub(super) fn of_text(text: String) -> Owned {
+        Owned { text: Some(Raw::new(text)), set: OnceCell::new() }
+    }
+
     fn read(&self) -> Set {
         self.text.as_ref().map(|raw| Set::from_stored(&Value::Raw(raw.clone()))).unwrap_or_default()
     }

@@ -31,6 +31,11 @@ impl ResetFields {
         out
     }
 
+    /// What is not tracked, where that does not depend on what there is.
+    pub(super) fn trees(&self) -> Option<&Set> {
+        self.included.is_empty().then_some(&self.excluded)
+    }
+
     /// Removes what is not tracked.
     pub(super) fn filter(&self, set: &mut Set) {
         set.remove_trees(&self.excluded);

@@ -1,9 +1,10 @@
 //! Recording a create or an update.
 
 use super::entries::{self, Entries, Entry, Operation};
+use super::owned::Owned;
 use super::{Target, cap};
 use crate::fields::Set;
-use crate::typed::{Change, Typed};
+use crate::typed::{Change, Typed, Unowned};
 use meta::{Str, Value};
 use std::sync::LazyLock;
 
@@ -46,6 +47,13 @@ pub fn record_update(target: &Target, live: Option<&Value>, new: &mut Value, man
     if managers.is_empty() && !created {
         return;
     }
+    if live.is_none()
+        && managers.is_empty()
+        && let Some(text) = first_fields(target, new)
+    {
+        let fields = (text != "{}").then(|| Owned::of_text(text));
+        return entries::write(new, fields.map(|fields| updated(target, manager, fields)).into_iter().collect());
+    }
     let zero;
     let live = match live {
         Some(live) => live,
@@ -62,6 +70,11 @@ pub fn record_update(target: &Target, live: Option<&Value>, new: &mut Value, man
     add_update(target, &mut managers, manager, taken);
     cap::cap_update_managers(&mut managers);
     entries::write(new, managers);
+}
+
+/// What the creator of an object owns, as text.
+fn first_fields(target: &Target, new: &Value) -> Option<String> {
+    target.typed().first_fields(new, Unowned { trees: target.reset.trees()?, paths: &UNTRACKED })
 }
 
 /// Whom the client or else the store says the managers are.
@@ -156,20 +169,25 @@ pub(super) fn add_update(target: &Target, managers: &mut Entries, manager: &str,
     if fields.is_empty() {
         return;
     }
-    let entry = Entry {
-        manager: if manager.is_empty() { "unknown".into() } else { manager.into() },
-        operation: Operation::Update,
-        api_version: target.api_version(),
-        subresource: target.subresource.into(),
-        time: target.now.into(),
-        fields: fields.into(),
-    };
+    let entry = updated(target, manager, fields.into());
     match managers.iter_mut().find(|other| other.same_manager(&entry)) {
         Some(own) => {
             own.time = entry.time;
             own.fields.merge(entry.fields.into_set());
         }
         None => managers.push(entry),
+    }
+}
+
+/// The entry of an update.
+fn updated(target: &Target, manager: &str, fields: Owned) -> Entry {
+    Entry {
+        manager: if manager.is_empty() { "unknown".into() } else { manager.into() },
+        operation: Operation::Update,
+        api_version: target.api_version(),
+        subresource: target.subresource.into(),
+        time: target.now.into(),
+        fields,
     }
 }
 

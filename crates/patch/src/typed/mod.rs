@@ -4,12 +4,14 @@
 mod atomics;
 mod collect;
 mod compare;
+mod first;
 mod merge;
 mod remove;
 mod validate;
 mod view;
 
 pub use compare::{Change, NotComparable};
+pub use first::Unowned;
 pub use validate::message;
 
 use crate::fields::Set;
