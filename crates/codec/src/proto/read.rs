@@ -1,5 +1,6 @@
 //! Reading messages into canonical trees.
 
+use super::plain::is_tree_of_keys;
 use super::target::{Target, Targets, nested_kind};
 use super::wire::{Fields, Malformed, Wire};
 use crate::base64;
@@ -234,8 +235,10 @@ impl Reader<'_> {
 /// JSON text as it is, once its grammar is checked.
 fn passed_on(bytes: &[u8]) -> Result<Value, String> {
     let text = text_of(bytes);
-    let mut lexer = json::Lexer::new(&text);
-    lexer.skip().and_then(|_| lexer.end()).map_err(|why| why.to_string())?;
+    if !is_tree_of_keys(text.as_bytes()) {
+        let mut lexer = json::Lexer::new(&text);
+        lexer.skip().and_then(|_| lexer.end()).map_err(|why| why.to_string())?;
+    }
     Ok(Value::Raw(Raw::new(text)))
 }
 

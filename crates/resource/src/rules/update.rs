@@ -89,7 +89,10 @@ fn keep(object: &mut Value, old: &Value, path: &str) {
     for key in path.split('.') {
         at = at.entry(key);
     }
-    *at = stored.clone();
+    // Mostly it is, and a look costs less than a copy.
+    if at != stored {
+        *at = stored.clone();
+    }
 }
 
 /// Removes the value at a dotted path.

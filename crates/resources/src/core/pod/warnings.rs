@@ -172,11 +172,14 @@ fn warn_duplicates(list: &Value, field: &'static str, path: &Path, out: &mut Vec
 
 fn warn_fractions(list: &Value, path: &Path, out: &mut Vec<String>) {
     for resource in ["memory", "ephemeral-storage"] {
-        let value = &list[resource];
-        if !value.is_null() && !amount(value).is_integer() {
-            let shown = quote(value.str());
-            out.push(format!("{}: fractional byte value {shown} is invalid, must be an integer", path.key(resource)));
-        }
+        warn_fraction(&list[resource], resource, || path.clone(), out);
+    }
+}
+
+fn warn_fraction(value: &Value, resource: &str, list: impl FnOnce() -> Path, out: &mut Vec<String>) {
+    if !value.is_null() && !amount(value).is_integer() {
+        let (at, shown) = (list().key(resource), quote(value.str()));
+        out.push(format!("{at}: fractional byte value {shown} is invalid, must be an integer"));
     }
 }
 
@@ -189,36 +192,36 @@ fn warn_container(
     out: &mut Vec<String>,
 ) {
     let (own, context) = (container["name"].str(), &container["securityContext"]);
-    let key = format!("{SECCOMP_CONTAINER}{own}");
-    if context["seccompProfile"].is_null() && annotations.get(&key).is_some() {
-        out.push(format!("{}: {SECCOMP}", metadata.key(&key)));
+    let annotation = |prefix: &str| annotations.entries().find(|(key, _)| key.strip_prefix(prefix) == Some(own));
+    if let Some((key, _)) = annotation(SECCOMP_CONTAINER).filter(|_| context["seccompProfile"].is_null()) {
+        out.push(format!("{}: {SECCOMP}", metadata.key(key)));
     }
-    let key = format!("{APP_ARMOR}{own}");
     // pods are told while their annotations are copied into fields
-    if let Some(annotation) = annotations.get(&key).filter(|_| is_template && context["appArmorProfile"].is_null()) {
+    let is_told = is_template && context["appArmorProfile"].is_null();
+    if let Some((key, annotation)) = annotation(APP_ARMOR).filter(|_| is_told) {
         let of_pod = &spec["securityContext"]["appArmorProfile"];
         if of_pod.is_null() || app_armor_profile(annotation.str()).as_ref() != Some(of_pod) {
             out.push(format!(
                 "{}: deprecated since v1.30; use the \"appArmorProfile\" field instead",
-                metadata.key(&key)
+                metadata.key(key)
             ));
         }
     }
     let (resources, at) = (&container["resources"], path.child("resources"));
     for resource in ["memory", "ephemeral-storage"] {
         for list in ["limits", "requests"] {
-            let mut one = Value::object();
-            one.set(resource, &resources[list][resource]);
-            warn_fractions(&one, &at.child(list), out);
+            warn_fraction(&resources[list][resource], resource, || at.child(list), out);
         }
     }
     let mut names = BTreeSet::new();
     for (i, var) in container["env"].items().iter().enumerate() {
         let own = var["name"].str();
+        if names.insert(own) {
+            continue;
+        }
         let reference = format!("$({own})");
         let (value, has_source) = (var["value"].str(), !var["valueFrom"].is_null());
-        let hides = has_source || value == reference || !value.contains(&reference);
-        if !names.insert(own) && hides {
+        if has_source || value == reference || !value.contains(&reference) {
             let at = path.child("env").index(i);
             let shown = quote(own);
             out.push(format!("{at}: hides previous definition of {shown}, which may be dropped when using apply"));
@@ -227,7 +230,7 @@ fn warn_container(
 }
 
 fn warn_ports(spec: &Value, at: &Path, out: &mut Vec<String>) {
-    let mut places: BTreeMap<String, Vec<(Path, &Value)>> = BTreeMap::new();
+    let mut places: BTreeMap<(i64, &str), Vec<(Path, &Value)>> = BTreeMap::new();
     let mut names: BTreeMap<&str, Path> = BTreeMap::new();
     let mut about_names = Vec::new();
     for (container, path) in all_containers(spec, at) {
@@ -237,7 +240,7 @@ fn warn_ports(spec: &Value, at: &Path, out: &mut Vec<String>) {
             if !ip.is_empty() && host == 0 {
                 out.push(format!("{here}: hostIP set without hostPort: {}", go_port(port)));
             }
-            let key = format!("{}/{}", port["containerPort"].int(), port["protocol"].str());
+            let key = (port["containerPort"].int(), port["protocol"].str());
             let others = places.entry(key).or_default();
             for (there, other) in others.iter() {
                 let (other_ip, other_host) = (other["hostIP"].str(), other["hostPort"].int());
