@@ -193,7 +193,10 @@ mod tests {
     #[test]
     fn frames_have_their_length_first() {
         assert_eq!(watch_frame_json("ADDED", b"{}\n"), b"{\"type\":\"ADDED\",\"object\":{}}\n");
-        assert_eq!(object_in_frame(&watch_frame_json("A", br#"{"a":{",\"object\":":1}}"#)), Some(&br#"{"a":{",\"object\":":1}}"#[..]));
+        assert_eq!(
+            object_in_frame(&watch_frame_json("A", br#"{"a":{",\"object\":":1}}"#)),
+            Some(&br#"{"a":{",\"object\":":1}}"#[..])
+        );
         assert_eq!(watch_frame_protobuf("A", b"xy"), b"\0\0\0\x09\x0a\x01A\x12\x04\x0a\x02xy");
     }
 }

@@ -116,7 +116,11 @@ impl Commit<'_> {
         let unchanged = object == old.value && self.side_writes.is_empty() && !stale;
         let key = old.object.key.to_string();
         if unchanged || self.write.options.dry_run {
-            return if self.is_current(&key).await? { self.pretended(200, object, false) } else { Ok(Attempted::Again) };
+            return if self.is_current(&key).await? {
+                self.pretended(200, object, false)
+            } else {
+                Ok(Attempted::Again)
+            };
         }
         let op = self.put(key, &mut object, Expect::Revision(old.object.revision))?;
         match self.transact(op).await {
