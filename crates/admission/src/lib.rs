@@ -198,6 +198,14 @@ impl Attributes<'_> {
         self.cluster.allows(self.ctx.user, question)
     }
 
+    /// The namespace that the request is told to be in: a namespace that is made is in itself.
+    pub(crate) fn told_namespace(&self) -> &str {
+        match self.namespace() {
+            "" if self.is("", "namespaces") => self.name,
+            namespace => namespace,
+        }
+    }
+
     /// The namespace of the request, when there is one.
     pub(crate) fn namespace_object(&self) -> Option<Value> {
         match self.namespace() {

@@ -173,6 +173,11 @@ async fn failures_are_told_or_ignored() {
         assert_eq!(post(&server, path).await.0, 201);
         assert_eq!(ask(&server, Itself, "DELETE", &at, &Value::Null).await.0, 200);
     }
+    let open = hooks.hook("broken", value!({"failurePolicy": "Ignore", "reinvocationPolicy": "IfNeeded"}));
+    configure(&server, "Mutating", "open", vec![open]).await;
+    assert_eq!(post(&server, "open").await.0, 201);
+    let at = format!("{HOOKS}/mutatingwebhookconfigurations/open");
+    assert_eq!(ask(&server, Itself, "DELETE", &at, &Value::Null).await.0, 200);
     let service = value!({"clientConfig": {"service": {"namespace": "default", "name": "gone", "path": "/x"}}});
     configure(&server, "Mutating", "s", vec![hooks.hook("s", service)]).await;
     let (_, refused) = post(&server, "z").await;

@@ -71,7 +71,13 @@ impl Client {
     pub async fn post_json_to(&self, target: &str, document: &Value, time_max: Duration) -> Result<Value, Failure> {
         let body = Bytes::from(json::to_vec(document));
         let answer = self.send(Method::POST, target, body, time_max).await?;
-        failure::parse(&success(answer)?.body)
+        let answer = success(answer)?;
+        if answer.body.is_empty() {
+            let (code, media) = (answer.code, media_type(&answer.headers));
+            let text = format!("0-length response with status code: {code} and content type: {media}");
+            return Err(Failure::new(Cause::Garbage, text));
+        }
+        failure::parse(&answer.body)
     }
 
     /// Reads a JSON document of another path and query on the same server.
@@ -202,7 +208,13 @@ fn success(answer: Answer) -> Result<Answer, Failure> {
         return Ok(answer);
     }
     let seconds = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Err(Failure::refused(answer.code, &answer.body, seconds))
+    let media = media_type(&answer.headers);
+    let is_text = media.is_empty() || media.starts_with("text/");
+    Err(Failure::refused(answer.code, &answer.body, is_text, seconds))
+}
+
+fn media_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn of_hyper(why: hyper::Error) -> Failure {

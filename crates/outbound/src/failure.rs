@@ -48,13 +48,14 @@ impl Failure {
     }
 
     /// Of an answer without success: its Status says why, or else its code does.
-    pub(crate) fn refused(code: u16, body: &[u8], retry_after_seconds: Option<u64>) -> Failure {
+    pub(crate) fn refused(code: u16, body: &[u8], is_text: bool, retry_after_seconds: Option<u64>) -> Failure {
         let status = meta::json::parse(body).map(|parsed| parsed.value).unwrap_or_default();
         let is_status = status["kind"].str() == "Status" && !status["message"].str().is_empty();
         let text = if is_status {
             status["message"].str().to_owned()
         } else {
-            text_of_code(code, String::from_utf8_lossy(body).trim())
+            let said = if is_text { String::from_utf8_lossy(body) } else { "".into() };
+            text_of_code(code, said.trim())
         };
         Failure { retry_after_seconds, ..Failure::new(Cause::Refused(code), text) }
     }

@@ -48,6 +48,20 @@ async fn documents_go_and_come() {
 }
 
 #[tokio::test]
+async fn servers_that_sign_themselves_are_believed_when_their_certificate_is_known() {
+    let peer = Peer::start_self_signed(|_| answer(200, "{}")).await;
+    let client = Client::new(&endpoint(&peer)).expect("a client");
+    assert_eq!(client.post_json(&value!({}), LONG).await, Ok(value!({})));
+    let stranger = Peer::start_self_signed(|_| answer(200, "{}")).await;
+    let other = Endpoint { authority: Authority::Pem(stranger.authority.clone()), ..endpoint(&peer) };
+    let refused = Client::new(&other).expect("a client").post_json(&value!({}), LONG).await;
+    assert!(refused.is_err_and(|why| why.cause == Cause::Unreachable));
+    let named = Endpoint { server_name: Some("other.example".into()), ..endpoint(&peer) };
+    let refused = Client::new(&named).expect("a client").post_json(&value!({}), LONG).await;
+    assert!(refused.is_err_and(|why| why.text.contains("certificate is valid for")));
+}
+
+#[tokio::test]
 async fn failures_say_what_happened() {
     let peer = server().await;
     let at = |path: &str| Endpoint { url: format!("{}{path}", peer.url()), ..endpoint(&peer) };

@@ -67,7 +67,7 @@ pub fn unknown_fields(ops: &[Value]) -> Vec<String> {
 }
 
 /// How Go's encoding/json names a JSON value in its errors.
-pub(crate) fn go_json_kind(value: &Value) -> &'static str {
+pub fn go_json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

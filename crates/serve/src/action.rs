@@ -48,7 +48,8 @@ pub fn decode<'a>(
     let warnings = arrived.warnings;
     let options = WriteOptions::parse(arrived.query, WriteKind::Create)?;
     let (kind, other_versions) = (action.kind(), action.other_versions());
-    let body = decode::body_of_kind(route, arrived, &kind, other_versions, options.field_validation)?;
+    let mut body = decode::body_of_kind(route, arrived, &kind, other_versions, options.field_validation)?;
+    resource::rules::ensure_namespace(route.descriptor(), &route.info.namespace, &mut body)?;
     let name = action.object_name(&route.info.name, &body)?;
     let (group, plural) = action.target();
     let endpoint = route.resources.stored(group, plural).cloned();
@@ -161,7 +162,7 @@ impl Call<'_> {
 
     /// As if the client had deleted the object.
     async fn delete(&self, options: resource::rules::DeleteOptions) -> Result<()> {
-        let delete = Delete { options, dry_run: self.options.dry_run };
+        let delete = Delete { options, dry_run: self.options.dry_run, admitted: true };
         let info = crate::path::PathInfo {
             group: self.endpoint.descriptor.group.clone(),
             version: self.endpoint.descriptor.version.clone(),

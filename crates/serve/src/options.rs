@@ -196,6 +196,8 @@ fn parse_dry_run(values: &[&str], errs: &mut ErrorList) -> bool {
 pub struct Delete {
     pub options: DeleteOptions,
     pub dry_run: bool,
+    /// It is part of something that admission has let pass.
+    pub admitted: bool,
 }
 
 impl Delete {
@@ -229,7 +231,7 @@ impl Delete {
         rules::validate_delete_options(&options, &mut errs);
         let dry_run = parse_dry_run(dry_run, &mut errs);
         invalid("DeleteOptions", errs)?;
-        Ok(Delete { options, dry_run })
+        Ok(Delete { options, dry_run, admitted: false })
     }
 
     /// The object that admission sees.

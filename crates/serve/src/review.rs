@@ -10,7 +10,7 @@ use resource::{Review, User, Whose};
 
 /// The review with its answer in `status`. It passes mutating admission like what is stored.
 pub async fn answer(server: &Server, write: &Write, review: Review) -> Result<Outcome> {
-    let mut object = write::begin(server, write)?.propose()?.mutate().await?.into_question()?;
+    let mut object = write::begin(server, write)?.propose()?.mutate().await?.into_question().await?;
     match review {
         Review::Sender => {
             object = bare(&object);

@@ -5,12 +5,11 @@
 //!
 //! When the stored object changed meanwhile, the whole attempt runs again on the new one.
 
+mod admitting;
 mod commit;
 
-use crate::admit::Admission;
 use crate::change::{self, Intent};
 use crate::form;
-use crate::judge::Opinions;
 use crate::options::WriteOptions;
 use crate::route::Route;
 use crate::server::{Server, StoreReader, new_uid, random_bits};
@@ -18,9 +17,10 @@ use crate::warnings::Warnings;
 use admission::Operation;
 use codec::Empties;
 use meta::time::Timestamp;
-use meta::{Gvk, Reason, Result, Status, Str, Value};
+use meta::{Reason, Result, Status, Str, Value};
 use resource::rules::{self, DeletePlan, Rules};
 use resource::{Context, Hooks, SideWrite, Strategy, SubresourceKind, User};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use commit::{side_op, store_failure};
@@ -96,6 +96,8 @@ pub struct Attempt<'a> {
     pub(crate) write: &'a Write,
     pub(crate) old: Option<Stored>,
     pub(crate) now: Timestamp,
+    /// What admission sees as the request's options.
+    options: Cow<'a, Value>,
     /// The empty lists and maps that the client sent, for messages that show them.
     empties: Empties,
 }
@@ -114,7 +116,8 @@ pub fn begin<'a>(server: &'a Server, write: &'a Write) -> Result<Attempt<'a>> {
             return Err(write.not_found());
         }
     }
-    Ok(Attempt { server, write, old, now: Timestamp::now(), empties: Empties::default() })
+    let options = admitting::options(&write.options_object, old.is_none());
+    Ok(Attempt { server, write, old, now: Timestamp::now(), options, empties: Empties::default() })
 }
 
 impl Write {
@@ -173,36 +176,6 @@ impl<'a> Attempt<'a> {
         self.with_context(|ctx| f(&Rules { descriptor, strategy, hooks, ctx }))
     }
 
-    /// The kind of the object: the resource's, or that of the part that is written.
-    fn kind(&self) -> Gvk {
-        let route = &self.write.route;
-        route.part.as_ref().map_or_else(|| route.descriptor().gvk(), |part| part.kind.clone())
-    }
-
-    fn admission<'s>(&'s self, kind: &'s Gvk, name: &'s str) -> Admission<'s> {
-        let write = self.write;
-        let descriptor = write.route.descriptor();
-        Admission {
-            server: self.server,
-            resources: &write.route.resources,
-            user: &write.user,
-            operation: self.operation(),
-            group: &descriptor.group,
-            version: &descriptor.version,
-            resource: &descriptor.plural,
-            subresource: write.route.part.as_ref().map_or("", |part| part.name.as_str()),
-            namespace: write.namespace(),
-            name,
-            kind,
-            old: self.old_value(),
-            options: &write.options_object,
-            dry_run: write.options.dry_run,
-            now: self.now,
-            warnings: &write.warnings,
-            opinions: Opinions::default(),
-        }
-    }
-
     /// The object as the client wants it, with its fields' managers; nothing for a delete.
     pub fn propose(mut self) -> Result<Proposed<'a>> {
         self.check_uid()?;
@@ -212,14 +185,6 @@ impl<'a> Attempt<'a> {
             wanted.object
         });
         Ok(Proposed { attempt: self, new })
-    }
-
-    /// What admission makes of managedFields counts only where it can be read.
-    fn keep_readable_managers(&self, object: &mut Value, before: Value) {
-        let Err(why) = patch::managed::validate_entries(object) else { return };
-        object.entry("metadata").set("managedFields", before);
-        let text = ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated mutating admission controller; please fix your requests";
-        self.warn(format!("{text}: {why}"));
     }
 
     /// 409 when the body speaks of another object of the same name.
@@ -257,7 +222,7 @@ impl<'a> Proposed<'a> {
         let mut nothing = Value::Null;
         let object = new.as_mut().unwrap_or(&mut nothing);
         let managers = object["metadata"]["managedFields"].clone();
-        if attempt.admission(&attempt.kind(), &name).mutate(object).await? {
+        if !attempt.is_admitted() && attempt.admission(&attempt.kind(), &name).mutate(object).await? {
             attempt.drop_duplicate_owners(object, " after mutating admission happens");
             attempt.keep_readable_managers(object, managers);
         }
@@ -267,13 +232,17 @@ impl<'a> Proposed<'a> {
 
 impl Mutated<'_> {
     /// A question, checked; it is not going to be stored.
-    pub fn into_question(self) -> Result<Value> {
-        let object = self.new.unwrap_or_default();
+    pub async fn into_question(self) -> Result<Value> {
+        let Mutated { attempt, new } = self;
+        let object = new.unwrap_or_default();
         let mut errs = meta::field::ErrorList::new();
-        let (_, hooks) = self.attempt.write.strategy();
-        self.attempt.with_context(|ctx| hooks.validate(ctx, &object, &mut errs));
-        let group = &self.attempt.write.route.descriptor().group;
-        if errs.is_empty() { Ok(object) } else { Err(Status::invalid(group, "", "", errs)) }
+        let (_, hooks) = attempt.write.strategy();
+        attempt.with_context(|ctx| hooks.validate(ctx, &object, &mut errs));
+        if !errs.is_empty() {
+            return Err(Status::invalid(&attempt.write.route.descriptor().group, "", "", errs));
+        }
+        attempt.admission(&attempt.kind(), object["metadata"]["name"].str()).validate(&object).await?;
+        Ok(object)
     }
 }
 
@@ -454,6 +423,7 @@ impl<'a> Validated<'a> {
                 side_writes = attempt.with_context(|ctx| hooks.plan_side_writes(ctx, Some(object), old))?;
                 side_writes.extend(admission.plan_side_writes(object)?);
             }
+            Plan::Delete(_) if attempt.is_admitted() => {}
             Plan::Delete(_) => attempt.admission(&kind, &attempt.write.name).validate(&Value::Null).await?,
         }
         Ok(Admitted { attempt, plan, side_writes })

@@ -21,7 +21,7 @@ pub fn request(attributes: &Attributes, form: &Form) -> Value {
     let subresource = attributes.subresource();
     let optional = [
         ("name", attributes.name),
-        ("namespace", attributes.namespace()),
+        ("namespace", attributes.told_namespace()),
         ("subResource", subresource),
         ("requestSubResource", subresource),
     ];

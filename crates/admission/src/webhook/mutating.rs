@@ -41,8 +41,11 @@ impl Mutating {
         while let Some(hook) = self.hooks.get(self.next).cloned() {
             self.next = self.next.saturating_add(1);
             let Some(form) = hook.select(attributes, &self.before, object)? else { continue };
-            let rounds = &attributes.notes.borrow().rounds;
-            if rounds.is_second() && !rounds.webhooks.is_due_again(&hook.key) {
+            let is_due = {
+                let rounds = &attributes.notes.borrow().rounds;
+                !rounds.is_second() || rounds.webhooks.is_due_again(&hook.key)
+            };
+            if !is_due {
                 continue;
             }
             return match hook.ask(attributes, object, form, uid) {
@@ -66,13 +69,15 @@ impl Mutating {
         let (configuration, name) = (json_text(&hook.configuration), json_text(&hook.name));
         let text = format!("{{\"configuration\":{configuration},\"webhook\":{name},\"mutated\":{changed}}}");
         attributes.annotate(&self.key(attributes, "mutation"), text);
-        let rounds = &mut attributes.notes.borrow_mut().rounds;
-        if changed {
-            rounds.webhooks.repeat_done();
-            rounds.want_second();
-        }
-        if hook.may_repeat() {
-            rounds.webhooks.note_done(&hook.key);
+        {
+            let rounds = &mut attributes.notes.borrow_mut().rounds;
+            if changed {
+                rounds.webhooks.repeat_done();
+                rounds.want_second();
+            }
+            if hook.may_repeat() {
+                rounds.webhooks.note_done(&hook.key);
+            }
         }
         let judged = Judged::of(hook, result.map(drop));
         if judged.failed_open {
@@ -95,11 +100,15 @@ impl Mutating {
         object: &mut Value,
     ) -> std::result::Result<bool, Failed> {
         let Some(patch) = answer::read(attributes, call, Phase::Mutating, arrived)? else { return Ok(false) };
-        let undecodable = |why: Status| Failed::Calling {
-            why: format!("received undecodable patch in webhook response: {}", why.message),
+        let undecodable = |why: &str| Failed::Calling {
+            why: format!("received undecodable patch in webhook response: {why}"),
             code: 503,
         };
-        let operations = patch::json::operations(&patch).map_err(undecodable)?;
+        if !matches!(patch, Value::Null | Value::Array(_)) {
+            let found = patch::json::go_json_kind(&patch);
+            return Err(undecodable(&format!("json: cannot unmarshal {found} into Go value of type jsonpatch.Patch")));
+        }
+        let operations = patch::json::operations(&patch).map_err(|why| undecodable(&why.message))?;
         if operations.is_empty() {
             return Ok(false);
         }

@@ -27,7 +27,7 @@ pub fn question(attributes: &Attributes, object: &Value, form: &Form, version: &
         ("subResource", attributes.subresource()),
         ("requestSubResource", attributes.subresource()),
         ("name", attributes.name),
-        ("namespace", attributes.namespace()),
+        ("namespace", attributes.told_namespace()),
     ];
     for (field, text) in optional.into_iter().filter(|(_, text)| !text.is_empty()) {
         request.set(field, text);

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
@@ -33,24 +33,46 @@ impl Drop for Peer {
     }
 }
 
+fn names() -> Vec<String> {
+    vec!["127.0.0.1".to_owned(), "localhost".to_owned()]
+}
+
 impl Peer {
     pub async fn start(handler: impl Fn(Request<Bytes>) -> Answered + Send + Sync + 'static) -> Peer {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
         let mut params = CertificateParams::new(vec![]).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
         let key = KeyPair::generate().expect("a key");
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let leaf = CertificateParams::new(names).expect("parameters").signed_by(&key, &issuer).expect("a certificate");
-        let authority = issuer.pem();
+        let leaf =
+            CertificateParams::new(names()).expect("parameters").signed_by(&key, &issuer).expect("a certificate");
+        Peer::start_as(leaf.der().clone(), key, issuer.pem(), handler).await
+    }
+
+    /// With a certificate that it has signed itself, as an authority.
+    #[allow(dead_code)]
+    pub async fn start_self_signed(handler: impl Fn(Request<Bytes>) -> Answered + Send + Sync + 'static) -> Peer {
+        let mut params = CertificateParams::new(names()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        let own = params.self_signed(&key).expect("a certificate");
+        Peer::start_as(own.der().clone(), key, own.pem(), handler).await
+    }
+
+    async fn start_as(
+        certificate: CertificateDer<'static>,
+        key: KeyPair,
+        authority: String,
+        handler: impl Fn(Request<Bytes>) -> Answered + Send + Sync + 'static,
+    ) -> Peer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("PKCS #8");
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
+            .with_single_cert(vec![certificate], key)
             .expect("a configuration");
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let handler = Arc::new(handler);
