@@ -10,10 +10,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use meta::{Reason, Status, Value, value};
 use serve::health::Health;
-use serve::{Body, Pages, Resources, Server};
+use serve::{Body, Pages, Resources, Server, refusal};
 
 use crate::aggregate::Services;
 use accept::Form;
@@ -87,7 +87,8 @@ impl Site {
         }
     }
 
-    fn discovery(&self, server: &Server, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+    fn discovery(&self, server: &Server, path: &str, head: &Parts) -> Option<Response<Body>> {
+        let headers = &head.headers;
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         let documents = self.documents(server);
         let aggregated = match segments.as_slice() {
@@ -103,6 +104,14 @@ impl Site {
             ["apis", group, version] => documents.plain.resource_list(group, version)?,
             _ => return None,
         };
+        // What has its own route there is refused by the router, groups by the aggregator that answers for them.
+        if !matches!(segments.as_slice(), ["apis"] | ["apis", _])
+            && let Err(refused) = check_accept(headers, FORMATS)
+        {
+            return Some(refusal(head, &refused));
+        }
+        // With the slash at the end only the plain form is there.
+        let aggregated = aggregated.filter(|_| !path.ends_with("apis/"));
         Some(match accept::choose(headers, aggregated.is_some()) {
             Some(Form::Aggregated) => {
                 let document = aggregated.unwrap_or_else(|| documents.aggregated_groups());
@@ -113,14 +122,16 @@ impl Site {
                 response
             }
             Some(form) => {
-                let (bytes, media_type) = form.encode(&documents.schema(server), &plain);
-                let mut response = respond(200, media_type, bytes);
-                if !segments.is_empty() && aggregated_path(&segments) {
-                    set(&mut response, header::VARY, "Accept");
+                let (mut bytes, media_type) = form.encode(&documents.schema(server), &plain);
+                if form == Form::Json {
+                    match wants_indentation(head) {
+                        true => bytes = codec::pretty(&bytes),
+                        false => bytes.push(b'\n'),
+                    }
                 }
-                response
+                respond(200, media_type, bytes)
             }
-            None => not_acceptable(),
+            None => refusal(head, &not_acceptable()),
         })
     }
 
@@ -149,6 +160,9 @@ impl Site {
 }
 
 const KEY_SET: &str = "application/jwk-set+json";
+const JSON: &[&str] = &["application/json"];
+/// What documents of discovery come in.
+const FORMATS: &[&str] = &["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
 /// Clients may keep this for an hour.
 fn kept(mut response: Response<Body>) -> Response<Body> {
@@ -183,46 +197,67 @@ impl Pages for Site {
             _ if path == "/version" || path.starts_with("/version/") => {
                 // Anything but slashes after it is a route that upstream does not have.
                 let known = path.trim_end_matches('/') == "/version";
-                Some(if known { json(&serve::version::document()) } else { status(&Status::resource_not_found()) })
+                let checked = if known { check_document(head, JSON) } else { Err(Status::resource_not_found()) };
+                Some(checked.map_or_else(|why| refusal(head, &why), |()| indented(&serve::version::document())))
             }
             "/.well-known/openid-configuration" => {
                 let keys = server.tokens.as_ref().filter(|keys| keys.is_published())?;
+                if let Err(why) = check_document(head, JSON) {
+                    return Some(refusal(head, &why));
+                }
                 let document = keys.discovery(&format!("https://{}/openid/v1/jwks", self.address));
                 Some(kept(respond(200, "application/json", meta::json::to_string(&document))))
             }
             "/openid/v1/jwks" => {
                 let keys = server.tokens.as_ref().filter(|keys| keys.is_published())?;
-                let accept = head.headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or("*/*");
-                if !accept.contains("*/*") && !accept.contains(KEY_SET) {
-                    let text = format!("406: Not Acceptable\n\nAvailable representations: {KEY_SET}");
-                    let refused = Status::failure(406, Reason::NotAcceptable, text);
-                    return Some(status(&Status { details: Some(Box::default()), ..refused }));
+                if let Err(why) = check_document(head, &[KEY_SET]) {
+                    return Some(refusal(head, &why));
                 }
                 Some(kept(respond(200, KEY_SET, meta::json::to_string(&keys.key_set()))))
             }
             _ if path.starts_with("/openapi/") => openapi::answer(&self.documents(server), head),
-            _ => self.discovery(server, path, &head.headers),
+            _ => self.discovery(server, path, head),
         }
     }
 }
 
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 
-fn aggregated_path(segments: &[&str]) -> bool {
-    matches!(segments, ["api" | "apis"])
+/// `?pretty`, or a person's program.
+fn wants_indentation(head: &Parts) -> bool {
+    let agent = head.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let query = head.uri.query().unwrap_or_default();
+    let asked = query.split('&').find_map(|pair| pair.strip_prefix("pretty"));
+    codec::negotiate::is_pretty(asked.map(|value| value.trim_start_matches('=')), agent)
+}
+
+/// Upstream writes it so whoever asks.
+fn indented(value: &Value) -> Response<Body> {
+    respond(200, "application/json", codec::pretty(&meta::json::to_vec(value)))
 }
 
 fn json(value: &Value) -> Response<Body> {
     respond(200, "application/json", meta::json::to_vec(value))
 }
 
-fn status(status: &Status) -> Response<Body> {
-    respond(status.code, "application/json", meta::json::to_vec(&status.to_value()))
+/// What upstream's router asks of a document's request: 405, or 406 when the client takes none of the media types.
+fn check_document(head: &Parts, offered: &[&str]) -> Result<(), Status> {
+    if head.method != Method::GET { Err(serve::method_not_allowed()) } else { check_accept(&head.headers, offered) }
 }
 
-fn not_acceptable() -> Response<Body> {
+fn check_accept(headers: &HeaderMap, offered: &[&str]) -> Result<(), Status> {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut wanted = accept.split(',').map(|clause| clause.split(';').next().unwrap_or_default().trim());
+    if accept.is_empty() || wanted.any(|media| media == "*/*" || offered.contains(&media)) {
+        return Ok(());
+    }
+    let text = format!("406: Not Acceptable\n\nAvailable representations: {}", offered.join(", "));
+    Err(Status { details: Some(Box::default()), ..Status::failure(406, Reason::NotAcceptable, text) })
+}
+
+fn not_acceptable() -> Status {
     let text = "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf";
-    status(&Status::failure(406, Reason::NotAcceptable, text))
+    Status::failure(406, Reason::NotAcceptable, text)
 }
 
 /// 304 when the client has this very content.

@@ -4,12 +4,13 @@ use crate::authorize::escape_html;
 use crate::body::Body;
 use crate::encode::{self, Form};
 use crate::pieces::Pieces;
+use crate::query::Query;
 use crate::read::Page;
 use crate::server::{Settings, random_bits};
 use crate::write::Outcome;
 use crate::{list, pieces};
 use bytes::Bytes;
-use codec::negotiate::{self, Format, Transform};
+use codec::negotiate::{self, Format};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, Version, header};
 use meta::{Gvk, Result, Status, Value};
@@ -59,6 +60,11 @@ pub fn status(form: &Form, status: &Status) -> Response<Body> {
     response
 }
 
+/// As [`status`], of a request for a document.
+pub fn refusal(head: &Parts, why: &Status) -> Response<Body> {
+    status(&Form::of_status(&head.headers, &Query::parse(head.uri.query().unwrap_or_default())), why)
+}
+
 fn whole(form: &Form, code: u16, body: Vec<u8>) -> Response<Body> {
     with_body(form, code, Body::from(body))
 }
@@ -66,21 +72,8 @@ fn whole(form: &Form, code: u16, body: Vec<u8>) -> Response<Body> {
 fn with_body(form: &Form, code: u16, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(header::CONTENT_TYPE, content_type(form));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(form.accepted.format.media_type()));
     response
-}
-
-/// The media type, with the form where it is not the object's own.
-fn content_type(form: &Form) -> HeaderValue {
-    let media = form.accepted.format.media_type();
-    let Some((transform, version)) = form.accepted.transform else { return HeaderValue::from_static(media) };
-    let kind = match transform {
-        Transform::Table => "Table",
-        Transform::PartialObjectMetadata => "PartialObjectMetadata",
-        Transform::PartialObjectMetadataList => "PartialObjectMetadataList",
-    };
-    let text = format!("{media};as={kind};g=meta.k8s.io;v={version}");
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(media))
 }
 
 /// A watch's response.

@@ -133,7 +133,7 @@ pub fn patched(attempt: &Attempt, patch: &Patch, schema: &Schema, ty: TypeId, mu
         Some(rest) => patch_rejected(&json::to_string(&aside.joined(rest)), why),
     };
     if !schema.ty(ty).gvks.is_empty() && !schema.ty(ty).gvks.contains(&gvk) {
-        return Err(rejected(&decode::not_registered(&gvk)));
+        return Err(rejected(&decode::not_registered(&gvk, &attempt.write.route.descriptor().group)));
     }
     let found = codec::canonicalise(schema, ty, &mut document).map_err(|why| rejected(&why.text))?;
     if patch.kind != PatchKind::Strategic {

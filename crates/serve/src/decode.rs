@@ -293,7 +293,7 @@ fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
         return Err(other_version(actual, expected));
     }
     if !route.resources.has_kind(actual) {
-        return Err(cannot_be_handled(actual, &expected.kind, &not_registered(actual)));
+        return Err(cannot_be_handled(actual, &expected.kind, &not_registered(actual, &expected.group)));
     }
     if actual.kind != expected.kind {
         let package = |gvk: &Gvk| match gvk.group.split('.').next() {
@@ -312,13 +312,16 @@ fn check_kind(route: &Route, actual: &Gvk, expected: &Gvk) -> Result<()> {
     Err(other_version(actual, expected))
 }
 
-/// Upstream's words for a kind that it does not know.
-pub fn not_registered(gvk: &Gvk) -> String {
-    format!(
-        "no kind {} is registered for version {} in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
-        meta::field::quote(&gvk.kind),
-        meta::field::quote(&gvk.api_version())
-    )
+/// Upstream's words for a kind that the server of `group` does not know. Upstream is three servers in one, each with a
+/// register of kinds that is named after a line of its source.
+pub fn not_registered(gvk: &Gvk, group: &str) -> String {
+    let scheme = match group {
+        "apiextensions.k8s.io" => "k8s.io/apiextensions-apiserver/pkg/apiserver/apiserver.go:55",
+        "apiregistration.k8s.io" => "k8s.io/kube-aggregator/pkg/apiserver/scheme/scheme.go:28",
+        _ => "pkg/api/legacyscheme/scheme.go:30",
+    };
+    let (kind, api_version) = (meta::field::quote(&gvk.kind), meta::field::quote(&gvk.api_version()));
+    format!("no kind {kind} is registered for version {api_version} in scheme \"{scheme}\"")
 }
 
 fn cannot_be_handled(actual: &Gvk, expected: &str, why: &str) -> Status {

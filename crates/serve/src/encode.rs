@@ -138,11 +138,11 @@ impl Form {
         self.finish(out)
     }
 
-    /// Go's newline, and indentation where wanted.
+    /// Indentation where wanted, else Go's newline.
     fn finish(&self, mut out: Vec<u8>) -> Vec<u8> {
         if self.accepted.format == Format::Json {
             if self.pretty {
-                out = codec::pretty(&out);
+                return codec::pretty(&out);
             }
             if !out.ends_with(b"\n") {
                 out.push(b'\n');

@@ -42,7 +42,9 @@ pub mod webhooks;
 mod websocket;
 mod write;
 
+pub use answer::refusal;
 pub use body::Body;
 pub use handle::handle;
 pub use registry::Resources;
+pub use route::method_not_allowed;
 pub use server::{Pages, Server, Settings, StoreReader, is_stored_form, new_uid, store_resource};

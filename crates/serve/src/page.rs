@@ -1,9 +1,12 @@
 //! Continue tokens: where a page ended, at which revision (k8s.io/apiserver/pkg/storage/continue.go).
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, URL_SAFE_NO_PAD};
 use meta::json;
 
+/// Go does not mind bits that are left over.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
 /// A place in a list.
@@ -29,7 +32,7 @@ impl Continue {
     /// The error is upstream's text, to be shown after "invalid continue token: ".
     pub fn decode(token: &str, prefix: &str) -> Result<Continue, String> {
         let bad = |why: &str| format!("continue key is not valid: {why}");
-        let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| {
+        let bytes = LENIENT.decode(token).map_err(|_| {
             let at = token.bytes().position(|b| !(b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
             bad(&format!("illegal base64 data at input byte {}", at.unwrap_or(token.len() / 4 * 4)))
         })?;
@@ -79,6 +82,7 @@ mod tests {
     fn foreign_tokens_are_refused_in_upstreams_words() {
         for (token, why) in [
             ("abc", "invalid character 'i' looking for beginning of value"),
+            ("YWJ", "invalid character 'a' looking for beginning of value"),
             ("!!", "illegal base64 data at input byte 0"),
             ("W10", "json: cannot unmarshal array into Go value of type storage.continueToken"),
             ("eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6NX0", "encoded start key empty (version meta.k8s.io/v1)"),

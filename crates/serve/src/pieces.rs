@@ -166,9 +166,6 @@ impl<S: Source> Source for Indented<S> {
         self.raw.clear();
         let more = self.source.append(&mut self.raw)?;
         self.indenter.write(&self.raw, out);
-        if !more {
-            out.push(b'\n');
-        }
         Ok(more)
     }
 }

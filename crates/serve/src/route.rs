@@ -143,6 +143,8 @@ pub fn check_document(resources: &Resources, method: &Method, path: &str) -> Res
         Some((group, version)) if method != Method::GET && resources.has_version(group, version) => {
             Err(method_not_allowed())
         }
+        // Unlike the lists of groups and of a group's versions, which the aggregator answers whatever the method.
+        None if method != Method::GET && path.trim_matches('/') == "api" => Err(method_not_allowed()),
         _ => Ok(()),
     }
 }

@@ -46,10 +46,14 @@ pub fn answer(documents: &Documents, head: &Parts) -> Option<Response<Body>> {
         return Some(v2(documents, head));
     }
     let key = path.strip_prefix("/openapi/v3")?.trim_matches('/');
+    if path == "/openapi/v3/" {
+        return None;
+    }
     if key.is_empty() {
         let index = documents.openapi_v3_index();
         let mut response = tagged(&head.headers, &index.etag, index.bytes.clone());
-        set(&mut response, header::CONTENT_TYPE, "application/json");
+        // Upstream gives it to a file server, which guesses.
+        set(&mut response, header::CONTENT_TYPE, "text/plain; charset=utf-8");
         return Some(response);
     }
     Some(v3(documents, head, key))

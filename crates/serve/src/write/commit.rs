@@ -231,6 +231,7 @@ pub fn side_op(server: &Server, resources: &crate::registry::Resources, write: &
         if expect == Expect::Absent {
             rules::fill_system_fields(&mut object, now, &new_uid());
         }
+        form::canonicalise_stored(d, &mut object)?;
         if let Recorded::Subresource(subresource) = recorded {
             let stored = server.store.get(&key).filter(|_| expect != Expect::Absent);
             let live = stored.map(|stored| form::stored_value(d, &stored)).transpose()?;
@@ -241,7 +242,6 @@ pub fn side_op(server: &Server, resources: &crate::registry::Resources, write: &
             let recorder = Recorder { resources, descriptor: d, subresource, reset_fields, now };
             recorder.record(live.as_ref(), &mut object, &OWN);
         }
-        form::canonicalise_stored(d, &mut object)?;
         let bytes = form::encode_stored(d, &mut object)?;
         Ok(Some(Op::Put { key: key.clone(), bytes, meta: endpoint.store_meta(&object), expect }))
     };
