@@ -158,7 +158,13 @@ pub(crate) struct EncodingCache {
 struct Recent {
     encodings: VecDeque<Arc<Encodings>>,
     bytes: usize,
+    /// How often [`EncodingCache::tick`] found nothing new.
+    quiet: u32,
 }
+
+/// After so many ticks without anything new the memory is worth more than what is in it: to make all of it again once in
+/// that time costs nothing.
+const QUIET_TICKS_MAX: u32 = 60;
 
 impl EncodingCache {
     /// Counts what an object's encodings grew by, and forgets the oldest until all fit.
@@ -167,6 +173,7 @@ impl EncodingCache {
             return;
         }
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.quiet = 0;
         recent.bytes += bytes;
         if encodings.bytes.fetch_add(bytes, Ordering::Relaxed) == 0 {
             recent.encodings.push_back(encodings.clone());
@@ -175,6 +182,20 @@ impl EncodingCache {
             let Some(oldest) = recent.encodings.pop_front() else { return };
             // What others make of it from here on is no longer counted with it, but as new.
             recent.bytes = recent.bytes.saturating_sub(oldest.bytes.swap(0, Ordering::Relaxed));
+        }
+    }
+}
+
+impl EncodingCache {
+    /// Called every second: gives the memory back when nothing was made for a while.
+    pub(crate) fn tick(&self) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.quiet += 1;
+        if recent.quiet >= QUIET_TICKS_MAX {
+            let old = std::mem::take(&mut *recent);
+            drop(recent);
+            // Who still has them may make more of them, which counts as new.
+            old.encodings.iter().for_each(|encodings| encodings.bytes.store(0, Ordering::Relaxed));
         }
     }
 }
@@ -274,7 +295,7 @@ mod tests {
 
     #[test]
     fn encodings_are_shared_and_bounded() {
-        let cache = Arc::default();
+        let cache = Arc::<EncodingCache>::default();
         let object = |n: u64| Object {
             key: n.to_string().into(),
             revision: n,
@@ -298,6 +319,15 @@ mod tests {
         assert_eq!(kept, [false, false, true, true, true, true]);
         let made = |_: &Object| Bytes::from_static(b"x");
         assert_eq!(objects[0].encoded(&owner, FORMS_MAX, made), "x", "unknown forms are not kept");
+        let old = objects[4].encoded_before(&owner, 1).map(|bytes| bytes.as_ptr());
+        (1..QUIET_TICKS_MAX).for_each(|_| cache.tick());
+        assert_eq!(objects[4].encoded_before(&owner, 1).map(|bytes| bytes.as_ptr()), old);
+        objects[5].encoded(&owner, 2, made);
+        (1..QUIET_TICKS_MAX).for_each(|_| cache.tick());
+        assert!(objects[4].encoded_before(&owner, 1).is_some(), "something was made meanwhile");
+        cache.tick();
+        assert!(objects.iter().all(|object| object.encoded_before(&owner, 1).is_none()), "nobody asks any more");
+        objects[5].encoded(&owner, 1, made);
         let other = Arc::new(1_u8);
         assert!(objects[5].encoded_before(&other, 1).is_none());
         assert_eq!(objects[5].encoded(&other, 1, made), "x", "another owner's forms are others");

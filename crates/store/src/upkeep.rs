@@ -22,6 +22,7 @@ pub(crate) fn run(core: &Core, plan: Option<&LogPlan>) {
         expire(core, now_seconds());
         core.compact_by_age(now_seconds());
         core.pack_when_due();
+        core.encodings.tick();
         if let Some(plan) = plan {
             // Both are tried again in a second. Without a prepared file the log makes one; without checkpoints it grows.
             let done = [prepare_segment(plan, &|| core.is_closing()), checkpoint_when_due(core, plan)];

@@ -121,6 +121,7 @@ async fn keep_house(core: Arc<Core>) {
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
         core.compact_by_age(now_seconds());
+        core.encodings.tick();
         let packing = core.clone();
         // Only a panic fails it, which has said so.
         let _ = tokio::task::spawn_blocking(move || packing.pack_when_due()).await;
