@@ -63,6 +63,8 @@ fn write(schema: &Schema, shape: &Shape, value: &Value, out: &mut Vec<u8>) {
             }
             out.push(b']');
         }
+        // It may be as a client sent it, with spaces.
+        (_, Value::Raw(raw)) => json::compact(raw.text().as_bytes(), out),
         _ => json::write(value, out),
     }
 }

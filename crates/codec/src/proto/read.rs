@@ -193,11 +193,10 @@ impl Reader<'_> {
                 Some(1) => Value::String(bytes_field(bytes, 3)?.map(text_of).unwrap_or_default().into()),
                 _ => Value::Int(i64::from(varint_field(bytes, 2)?.unwrap_or(0) as i32)),
             }),
-            Shape::FieldsV1 => match bytes_field(bytes, 1)? {
-                Some(raw) if !raw.is_empty() => passed_on(raw),
-                _ => Ok(Value::Null),
-            },
-            Shape::RawExtension | Shape::Json | Shape::Any => match bytes_field(bytes, 1)? {
+            Shape::FieldsV1 | Shape::RawExtension | Shape::Json | Shape::Any => match bytes_field(bytes, 1)? {
+                Some(raw) if *shape == Shape::FieldsV1 && !raw.is_empty() => passed_on(raw),
+                // As JSON's reader has it.
+                Some(raw) if *shape == Shape::RawExtension && raw.starts_with(b"{") => passed_on(raw),
                 Some(raw) if !raw.is_empty() => json::parse(raw).map(|p| p.value).map_err(|e| e.to_string()),
                 _ => Ok(Value::Null),
             },
