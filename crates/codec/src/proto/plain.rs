@@ -1,5 +1,6 @@
 //! Text that goes into JSON as it is: found out many bytes at a time. And times, whose days repeat.
 
+use meta::json;
 use meta::time::Timestamp;
 
 /// Bytes looked at together. Compilers make a few vector instructions of a loop over so many.
@@ -120,8 +121,7 @@ pub(crate) fn is_tree_of_keys(text: &[u8]) -> bool {
 #[inline]
 fn behind_string(mut text: &[u8]) -> Option<&[u8]> {
     loop {
-        let at = text.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
-        let (found, rest) = text.get(at..)?.split_first()?;
+        let (found, rest) = text.get(json::plain_len(text)..)?.split_first()?;
         match (found, rest.split_first()) {
             (b'"', _) => return Some(rest),
             (b'\\', Some((b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', rest))) => text = rest,

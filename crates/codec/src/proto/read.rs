@@ -24,7 +24,6 @@ struct Reader<'s> {
 }
 
 /// The members of a struct while its message is read.
-#[derive(Default)]
 struct Members {
     entries: Vec<(Str, Value)>,
     /// The fields of `entries`, by index.
@@ -35,6 +34,12 @@ struct Members {
 }
 
 impl Members {
+    /// Most messages set few of their fields.
+    fn of(ty: &Type) -> Members {
+        let room = ty.fields.len().min(8);
+        Members { entries: Vec::with_capacity(room), fields: Vec::with_capacity(room), maps: Vec::new(), seen: 0 }
+    }
+
     /// The position of a field's entry; null is there when it was not met yet.
     fn position(&mut self, index: usize, field: &Field) -> usize {
         let bit = 1_u128.checked_shl(index as u32).unwrap_or(0);
@@ -61,7 +66,7 @@ impl Members {
 
 impl Reader<'_> {
     fn message(&mut self, ty: &Type, bytes: &[u8], slot: &mut Value) -> Result<(), String> {
-        let mut members = Members::default();
+        let mut members = Members::of(ty);
         self.fields(ty, 0, bytes, &mut members)?;
         for (position, entries) in std::mem::take(&mut members.maps) {
             members.entries[position].1 = Value::Object(Map::from_entries(entries).0);

@@ -155,7 +155,7 @@ impl<'a> Lexer<'a> {
         let bytes = self.text.as_bytes();
         let mut escaped = false;
         loop {
-            self.at += plain_bytes(bytes.get(self.at..).unwrap_or(&[]));
+            self.at += plain_len(bytes.get(self.at..).unwrap_or(&[]));
             match self.byte() {
                 Some(b'"') => {
                     let raw = self.text.get(start..self.at).unwrap_or("");
@@ -331,7 +331,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// How many bytes there are before the first quote, backslash or control character. Eight at a time.
-fn plain_bytes(bytes: &[u8]) -> usize {
+pub fn plain_len(bytes: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     // A byte's high bit is set where the byte is zero (exact for the lowest such byte, which is all that counts).

@@ -6,7 +6,7 @@ mod lexer;
 mod tests;
 mod write;
 
-pub use lexer::{Lexer, Place, Token, number_value, text_of};
+pub use lexer::{Lexer, Place, Token, number_value, plain_len, text_of};
 pub use write::{compact, to_string, to_vec, write, write_escaped, write_float, write_int, write_string};
 
 use crate::Value;

@@ -14,7 +14,7 @@ pub fn prepare_update(rules: &Rules, object: &mut Value, old: &Value) {
     keep(object, old, "metadata.generation");
     rules.strategy.keep_on_update.iter().for_each(|path| keep(object, old, path));
     if rules.strategy.reset_fields.contains(&"metadata") {
-        METADATA_KEPT.iter().for_each(|field| keep(object, old, &format!("metadata.{field}")));
+        METADATA_KEPT.iter().for_each(|field| keep(object.entry("metadata"), &old["metadata"], field));
     }
     rules.hooks.prepare_update(rules.ctx, object, old);
     if has_moved(rules.strategy.generation, object, old) {
