@@ -1,5 +1,5 @@
 //! From the claims of an OpenID issuer's token to a user (upstream: apiserver/plugin/pkg/authenticator/token/oidc).
-//! Absent: claims that other servers would have to be asked for (`_claim_sources`).
+//! Claims that other servers have are found by [`crate::distant`].
 
 use crate::expression::Expression;
 use crate::impersonate::Identity;
@@ -74,7 +74,7 @@ impl Authenticator {
     }
 
     /// Audience and time.
-    fn check_use(&self, claims: &Claims, now: Timestamp) -> Result<(), String> {
+    pub fn check_use(&self, claims: &Claims, now: Timestamp) -> Result<(), String> {
         let audiences = claims.audiences();
         if !audiences.iter().any(|audience| self.issuer.audiences.contains(audience)) {
             let [wanted, got] = [&self.issuer.audiences, &audiences].map(|list| crate::rbac::quoted(list));

@@ -6,6 +6,7 @@ pub mod abac;
 pub mod bootstrap;
 pub mod condition;
 pub mod configuration;
+pub mod distant;
 pub mod escalation;
 pub mod expression;
 pub mod impersonate;

@@ -317,7 +317,7 @@ fn read_kms(
         "v1" => errs.invalid(
             &path.child("apiVersion"),
             version,
-            "KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead",
+            "KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead.  Set --feature-gates=KMSv1=true to use the deprecated KMSv1 feature.",
         ),
         _ => {
             let why = "unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported";

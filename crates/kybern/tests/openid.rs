@@ -37,12 +37,15 @@ fn ecdsa() -> PrivateKey {
 struct Provider {
     peer: Peer,
     published: Arc<Mutex<Vec<Value>>>,
+    /// What is answered to who brings the token `access`.
+    elsewhere: Arc<Mutex<String>>,
 }
 
 impl Provider {
     async fn start(keys: &[&PrivateKey]) -> Provider {
         let published = Arc::new(Mutex::new(keys.iter().map(|key| key.public().to_jwk()).collect::<Vec<Value>>()));
-        let keys = published.clone();
+        let (keys, elsewhere) = (published.clone(), Arc::<Mutex<String>>::default());
+        let kept = elsewhere.clone();
         let peer = Peer::start(move |request| {
             let host = request.headers().get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
             let url = format!("https://{host}");
@@ -50,12 +53,15 @@ impl Provider {
                 "/.well-known/openid-configuration" => value!({"issuer": (&url), "jwks_uri": (format!("{url}/keys"))}),
                 "/elsewhere" => value!({"issuer": "https://issuer.example.com", "jwks_uri": (format!("{url}/keys"))}),
                 "/keys" => value!({"keys": (keys.lock().expect("a lock").clone())}),
+                "/groups" if request.headers().get("authorization").is_some_and(|sent| sent == "Bearer access") => {
+                    return answer(200, kept.lock().expect("a lock").clone());
+                }
                 _ => return answer(404, ""),
             };
             answer(200, meta::json::to_vec(&document))
         })
         .await;
-        Provider { peer, published }
+        Provider { peer, published, elsewhere }
     }
 
     fn publish(&self, keys: &[&PrivateKey]) {
@@ -129,6 +135,53 @@ async fn one_issuer_by_flags() {
     let token = other.sign(&provider.claims("x", Value::Null)).expect("a token");
     let status = user_of(&server, &token).await;
     assert!(status["error"].str().contains("unexpected signature algorithm \"ES256\""), "{status:?}");
+}
+
+#[tokio::test]
+async fn groups_may_be_at_another_server() {
+    let (folder, key, other_key) = (tempfile::tempdir().expect("a folder"), rsa(), ecdsa());
+    let (provider, other) = (Provider::start(&[&key]).await, Provider::start(&[&other_key]).await);
+    let authorities = format!("{}{}", provider.peer.authority, other.peer.authority);
+    let flags = [
+        format!("--oidc-issuer-url={}", provider.peer.url()),
+        "--oidc-client-id=app".into(),
+        format!("--oidc-ca-file={}", file(folder.path(), "ca.pem", authorities)),
+        "--oidc-groups-claim=groups".into(),
+        "--oidc-signing-algs=RS256,ES256".into(),
+    ];
+    let server = TestServer::start_with(&flags.each_ref().map(String::as_str)).await.expect("a server");
+    // Each token is another one: what is known of a token is believed for a while.
+    let ask = async |n: i64, access: &str, far: &Value| {
+        *other.elsewhere.lock().expect("a lock") = other_key.sign(far).expect("a token");
+        let mut claims = provider.claims("groups", Value::Null);
+        claims.set("n", n);
+        claims.set("_claim_names", value!({"groups": "there"}));
+        let endpoint = format!("{}/groups", other.peer.url());
+        claims.set("_claim_sources", value!({"there": {"endpoint": endpoint, "access_token": access}}));
+        user_of(&server, &key.sign(&claims).expect("a token")).await
+    };
+    let far = other.claims("groups", value!(["far", "away"]));
+    let status = ask(1, "access", &far).await;
+    assert_eq!(status["user"]["groups"], value!(["far", "away", "system:authenticated"]), "{status:?}");
+    let mut for_others = far.clone();
+    for_others.set("aud", "else");
+    let mut by_nobody = far.clone();
+    by_nobody.set("iss", provider.peer.url());
+    let cases = [
+        (2, "wrong", far.clone(), "while getting distributed claim \"groups\""),
+        (3, "access", for_others, "expected audience in [\"app\"] got [\"else\"]"),
+        (4, "access", other.claims("groups", Value::Null), "did not contain claim: groups"),
+        (5, "access", by_nobody, "verify distributed claim token"),
+    ];
+    for (n, access, far, text) in cases {
+        let status = ask(n, access, &far).await;
+        let error = status["error"].str();
+        assert!(
+            error.contains("oidc: could not expand distributed claims: ") && error.contains(text),
+            "{n}: {status:?}"
+        );
+        assert!(!status["authenticated"].bool());
+    }
 }
 
 fn configuration(provider: &Provider, extra: Value) -> Value {

@@ -3,6 +3,7 @@
 
 mod bearer;
 mod digest;
+mod distant;
 mod front_proxy;
 mod issuer;
 mod token_file;

@@ -114,6 +114,16 @@ impl std::ops::Deref for Claims {
 }
 
 impl Claims {
+    /// Takes over one claim of others that a known key has signed; false when they do not have it.
+    pub fn adopt(&mut self, claim: &str, from: &Claims) -> bool {
+        let found = from.0.get(claim).cloned();
+        let has = found.is_some();
+        if let Some(value) = found {
+            self.0.set(claim, value);
+        }
+        has
+    }
+
     /// `aud`, which is a text or a list of texts.
     pub fn audiences(&self) -> Vec<Str> {
         match &self.0["aud"] {

@@ -14,10 +14,11 @@ use outbound::{Authority, Client, Endpoint};
 use resource::User;
 use tokio::sync::Mutex;
 
+use super::distant::{Signers, expand};
 use super::{Answer, Bearer, Rejected, Remembered, Token, TokenOutcome, Tokens};
 
 /// Of one document of an issuer.
-const FETCH_TIME_MAX: Duration = Duration::from_secs(10);
+pub(super) const FETCH_TIME_MAX: Duration = Duration::from_secs(10);
 /// An issuer that could not be reached is left alone for as long.
 const FAILED_TIME: Duration = Duration::from_secs(10);
 /// Keys that an issuer no longer publishes are believed this long at most, while it can be reached.
@@ -70,6 +71,7 @@ pub struct JwtIssuer {
     keys: ArcSwapOption<KeySet>,
     fetching: Mutex<Fetching>,
     verified: Remembered<Arc<Claims>>,
+    signers: Signers,
 }
 
 struct KeySet {
@@ -94,7 +96,16 @@ impl JwtIssuer {
             keys: ArcSwapOption::empty(),
             fetching: Mutex::default(),
             verified: Remembered::default(),
+            signers: Signers::default(),
         }
+    }
+
+    pub(super) fn rules(&self) -> &Authenticator {
+        &self.rules
+    }
+
+    pub(super) fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
     }
 
     /// Finds the keys before the first token comes. Whether that succeeded shows when one does.
@@ -108,7 +119,11 @@ impl JwtIssuer {
         let claims = match self.verified.get(token) {
             Some(known) => known,
             None => {
-                let claims = Arc::new(self.verify(token).await?);
+                let claims = self.verify(token).await?;
+                self.rules.check_use(&claims, Timestamp::now()).map_err(|why| format!("oidc: verify token: {why}"))?;
+                let expanded = expand(self, &self.signers, claims).await;
+                let claims = expanded.map_err(|why| format!("oidc: could not expand distributed claims: {why}"))?;
+                let claims = Arc::new(claims);
                 self.verified.remember(token, claims.clone(), VERIFIED_TIME_MAX);
                 claims
             }
@@ -119,7 +134,7 @@ impl JwtIssuer {
     }
 
     /// With the keys that are known; if none of them fits, with those that the issuer has now.
-    async fn verify(&self, token: &str) -> Result<Claims, String> {
+    pub(super) async fn verify(&self, token: &str) -> Result<Claims, String> {
         let known = self.keys.load_full().filter(|known| known.fetched.elapsed() < KEYS_TIME_MAX);
         if let Some(known) = &known {
             match self.verify_with(known, token) {
@@ -203,9 +218,13 @@ async fn discover(issuer: &Issuer) -> Result<String, String> {
     }
 }
 
+/// Who signs the issuer's own certificate.
+pub(super) fn authority(issuer: &Issuer) -> Authority {
+    issuer.authority.clone().map_or(Authority::System, Authority::Pem)
+}
+
 async fn fetch_document(issuer: &Issuer, url: &str) -> Result<Value, String> {
-    let authority = issuer.authority.clone().map_or(Authority::System, Authority::Pem);
-    let client = Client::new(&Endpoint { authority, ..Endpoint::new(url) })?;
+    let client = Client::new(&Endpoint { authority: authority(issuer), ..Endpoint::new(url) })?;
     let answer = client.get(client.target(), FETCH_TIME_MAX).await.map_err(|why| why.text)?;
     json::parse(&answer.body).map(|parsed| parsed.value).map_err(|why| format!("{url}: {why}"))
 }
