@@ -102,6 +102,16 @@ impl TestServer {
         serve::handle(&self.server, request, peer).await
     }
 
+    /// For measurements of its parts.
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// An administrator's, PEM.
+    pub(crate) fn admin_certificate(&self) -> &str {
+        &self.pki.admin.certificate
+    }
+
     /// Opens a port on the loopback address, with TLS; several calls open several.
     pub async fn open_port(&self) -> Result<SocketAddr, String> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|why| why.to_string())?;

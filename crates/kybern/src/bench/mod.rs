@@ -6,6 +6,7 @@ mod load;
 mod objects;
 mod process;
 mod report;
+mod steps;
 mod target;
 mod works;
 
@@ -73,10 +74,16 @@ fn command() -> Command {
         let arg = Arg::new(*name).long(*name).help(*help).action(ArgAction::Set);
         command = command.arg(if default.is_empty() { arg } else { arg.default_value(*default) });
     }
-    command
+    let steps =
+        Arg::new("steps").long("steps").help("what each step of a request costs, in this process; nothing else");
+    command.arg(steps.action(ArgAction::SetTrue))
 }
 
 async fn run(matches: &ArgMatches) -> Result<(), String> {
+    if matches.get_flag("steps") {
+        println!("{}", steps::run().await?);
+        return Ok(());
+    }
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str).unwrap_or_default();
     let number = |name: &str| text(name).parse::<usize>().map_err(|why| format!("--{name}: {why}"));
     let amounts = Amounts {
