@@ -142,6 +142,11 @@ pub trait Cluster: Send + Sync {
     fn read(&self, _form: &Form, written: Value, _before: &Value) -> std::result::Result<Value, String> {
         Ok(written)
     }
+
+    /// What strict decoding would refuse in a written object: nothing when all is known.
+    fn unknown_in(&self, _form: &Form, _written: &Value) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// An action on a resource that a user may or may not do. Absent parts are "".

@@ -79,6 +79,21 @@ async fn what_does_not_fit_is_refused_or_ignored() {
     policy(&server, "b", value!({"failurePolicy": "Ignore", "mutations": missing})).await;
     assert_eq!(post(&server, "b", Value::Null).await.0, 201);
 
+    let broken = [
+        ("g", "[JSONPatch{op: 'add', path: '/nothere', value: 5}]", "strict decoding error: unknown field \"nothere\""),
+        (
+            "h",
+            "[JSONPatch{op: 'replace', path: '/data', value: 5}]",
+            "json: cannot unmarshal number into Go struct field ",
+        ),
+    ];
+    for (name, expression, why) in broken {
+        policy(&server, name, value!({"failurePolicy": "Ignore", "mutations": (patch(expression))})).await;
+        let (code, refused) = post(&server, name, value!({"k": "v"})).await;
+        let text = refused["message"].str();
+        assert!(code == 500 && text.starts_with(&format!("Internal error occurred: {why}")), "{text}");
+    }
+
     let cases = [
         (
             "c",

@@ -221,7 +221,24 @@ impl Cluster for Judge<'_> {
     fn type_of(&self, of: &Form) -> Option<(Arc<Schema>, TypeId)> {
         match self.kind(of) {
             Kind::Own(e) => Some((e.descriptor.schema.clone(), e.descriptor.type_id)),
-            _ => schema::builtin().kind(&of.kind).map(|ty| (schema::builtin(), ty)),
+            // Upstream looks for the type in what is published of the kind's own version, where views of others are not.
+            Kind::Other if (&of.kind.group, &of.kind.version) == (&of.group, &of.version) => {
+                schema::builtin().kind(&of.kind).map(|ty| (schema::builtin(), ty))
+            }
+            Kind::Scale(..) | Kind::Other => None,
+        }
+    }
+
+    fn unknown_in(&self, of: &Form, written: &Value) -> Vec<String> {
+        match self.kind(of) {
+            // Custom resources have no type that is decoded into.
+            Kind::Own(e) if !e.descriptor.stored_as_json => {
+                let d = &e.descriptor;
+                codec::canonicalise(&d.schema, d.type_id, &mut written.clone())
+                    .map(|found| found.strict)
+                    .unwrap_or_default()
+            }
+            _ => Vec::new(),
         }
     }
 

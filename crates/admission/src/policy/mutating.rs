@@ -10,7 +10,7 @@ use crate::{Attributes, Form, Operation, Plugin};
 use cel::Value as Cel;
 use cel::policy::misnamed_types;
 use meta::status::Cause;
-use meta::{Reason, Result, Value, value};
+use meta::{Reason, Result, Status, Value, value};
 use patch::json::Unfit;
 use patch::typed::{self, Typed};
 
@@ -26,6 +26,20 @@ struct Invocation<'a> {
     binding: &'a Value,
     form: Form,
     param: Option<Value>,
+}
+
+/// Why a mutation came to nothing.
+enum Unmade {
+    /// The failure policy says what that means.
+    Failed(String),
+    /// The request cannot go on.
+    Broken(Status),
+}
+
+impl From<String> for Unmade {
+    fn from(why: String) -> Unmade {
+        Unmade::Failed(why)
+    }
 }
 
 /// Why a policy could not do what it is for.
@@ -63,7 +77,7 @@ impl Plugin for MutatingAdmissionPolicy {
         let invocations: Vec<Invocation> =
             bound.iter().flat_map(|policy| invocations(&candidate, policy, &mut failures)).collect();
         if !invocations.is_empty() {
-            invoke_all(attributes, namespace.as_ref(), &invocations, object, &mut failures);
+            invoke_all(attributes, namespace.as_ref(), &invocations, object, &mut failures)?;
         }
         refuse(attributes, failures)
     }
@@ -127,7 +141,7 @@ fn invoke_all(
     invocations: &[Invocation],
     object: &mut Value,
     failures: &mut Vec<Failed>,
-) {
+) -> Result<()> {
     let is_second = {
         let rounds = &mut attributes.notes.borrow_mut().rounds;
         let is_second = rounds.is_second();
@@ -156,8 +170,9 @@ fn invoke_all(
         for mutation in invocation.policy.compiled.mutations.iter().filter(|_| !before.is_null()) {
             match invocation.mutate(attributes, namespace, mutation, object) {
                 Ok(changed) => (*object, acted) = (changed, true),
-                Err(why) if !ignore => failures.push(fail(why)),
-                Err(_) => {}
+                Err(Unmade::Broken(status)) => return Err(status),
+                Err(Unmade::Failed(why)) if !ignore => failures.push(fail(why)),
+                Err(Unmade::Failed(_)) => {}
             }
         }
         let rounds = &mut attributes.notes.borrow_mut().rounds;
@@ -172,6 +187,7 @@ fn invoke_all(
         }
     }
     attributes.notes.borrow_mut().rounds.policies.end(object);
+    Ok(())
 }
 
 impl Invocation<'_> {
@@ -206,19 +222,22 @@ impl Invocation<'_> {
         namespace: Option<&Value>,
         mutation: &Mutation,
         object: &Value,
-    ) -> std::result::Result<Value, String> {
+    ) -> std::result::Result<Value, Unmade> {
         let candidate = Candidate { attributes, object, namespace };
         let subject = Subject::new(&candidate, &self.form);
         let given = subject.given(&self.policy.policy["spec"], self.param.as_ref());
         let made = evaluate(&self.policy.compiled.variables, given, &mutation.expression)?;
-        let changed = match mutation.applies {
-            true => applied(attributes, &self.form, &made, object)?,
-            false => match patched(attributes, &self.form, &made, object)? {
-                Some(changed) => changed,
-                None => return Ok(object.clone()),
-            },
-        };
-        attributes.cluster.read(&self.form, changed, object)
+        let (cluster, form) = (attributes.cluster, &self.form);
+        if mutation.applies {
+            return Ok(cluster.read(form, applied(attributes, form, &made, object)?, object)?);
+        }
+        let Some(changed) = patched(attributes, form, &made, object)? else { return Ok(object.clone()) };
+        let broken = |why: String| Unmade::Broken(Status::internal(why));
+        let unknown = cluster.unknown_in(form, &changed);
+        if !unknown.is_empty() {
+            return Err(broken(format!("strict decoding error: {}", unknown.join(", "))));
+        }
+        cluster.read(form, changed, object).map_err(broken)
     }
 }
 
