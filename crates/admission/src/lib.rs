@@ -237,9 +237,10 @@ impl Attributes<'_> {
         self.notes.borrow_mut().annotations.push((key.into(), value.into()));
     }
 
-    /// 403 in upstream's form: `RESOURCE "NAME" is forbidden: WHY`.
+    /// 403 in upstream's form: `RESOURCE "NAME" is forbidden: WHY`; what has no name is `Unknown`.
     pub fn forbidden(&self, why: &str) -> meta::Status {
-        meta::Status::forbidden(self.group, self.resource, self.name, why)
+        let name = if self.name.is_empty() { "Unknown" } else { self.name };
+        meta::Status::forbidden(self.group, self.resource, name, why)
     }
 }
 

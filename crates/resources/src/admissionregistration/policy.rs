@@ -70,7 +70,7 @@ impl Hooks for ValidatingAdmissionPolicy {
         let (spec, path) = (&object["spec"], Path::new("spec"));
         // Without variables there is no `variables`, which a mutating policy always has.
         let env = if spec["variables"].is_empty() { PolicyEnv::new() } else { PolicyEnv::composed() };
-        let expressions = validate_policy(spec, env, errs);
+        let expressions = validate_policy(spec, env, false, errs);
         let (validations, annotations) = (spec["validations"].items(), spec["auditAnnotations"].items());
         if validations.is_empty() && annotations.is_empty() {
             for field in ["validations", "auditAnnotations"] {
@@ -120,7 +120,7 @@ impl Expressions {
 }
 
 /// What both kinds of policy have; what its other expressions may refer to.
-fn validate_policy(spec: &Value, env: PolicyEnv, errs: &mut ErrorList) -> Expressions {
+fn validate_policy(spec: &Value, env: PolicyEnv, mutates: bool, errs: &mut ErrorList) -> Expressions {
     let path = Path::new("spec");
     rules::validate_failure_policy(spec, &path, errs);
     if !spec["paramKind"].is_null() {
@@ -134,6 +134,9 @@ fn validate_policy(spec: &Value, env: PolicyEnv, errs: &mut ErrorList) -> Expres
         // Without a rule there would be no type to compile expressions for.
         if constraints["resourceRules"].is_empty() {
             errs.required(&at.child("resourceRules"), "");
+        }
+        if mutates {
+            rules::validate_mutated_operations(spec, "matchConstraints", errs);
         }
     }
     let params = !spec["paramKind"].is_null();
@@ -302,8 +305,7 @@ impl Hooks for MutatingAdmissionPolicy {
 
     fn validate(&self, _ctx: &Context, object: &Value, errs: &mut ErrorList) {
         let (spec, path) = (&object["spec"], Path::new("spec"));
-        let expressions = validate_policy(spec, PolicyEnv::composed(), errs);
-        rules::validate_mutated_operations(spec, "matchConstraints", errs);
+        let expressions = validate_policy(spec, PolicyEnv::composed(), true, errs);
         if spec["mutations"].is_empty() {
             errs.required(&path.child("mutations"), "mutations must contain at least one item");
         }

@@ -4,7 +4,7 @@ use crate::rules::{immutable, shown};
 use crate::{cells, columns};
 use meta::field::{ErrorList, Path, Shown};
 use meta::{Str, Value, name};
-use resource::{Context, DefaultGc, Descriptor, Hooks, NameRule, SelectValue, Strategy};
+use resource::{Context, DefaultGc, Descriptor, Hooks, MetadataRules, NameRule, SelectValue, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     let mut descriptor = Descriptor::builtin(schema, "", "v1", "Event", "events")
         .short_names(&["ev"])
         .storage_version_hash("r2yiGXH7wu8=")
-        .strategy(strategy())
+        .strategy(Strategy { metadata: MetadataRules::NONE, ..strategy() })
         .select_field("reason")
         .select_field("reportingComponent")
         .select_value("source", SelectValue::Function(source))
