@@ -77,6 +77,7 @@ fn descriptor(definition: &Value, version: &Value, storage: &Value, builtin: &Sc
         storage_type_id: type_id,
         storage_prefix: format!("/registry/{group}/{}", names["plural"].str()).into(),
         stored_as_json: true,
+        has_opaque_data: false,
         in_etcd: None,
         stored_before: Vec::new(),
         storage_version_hash: storage_version_hash(&storage_gvk).into(),

@@ -43,6 +43,7 @@ impl Descriptor {
             storage_type_id: type_id,
             storage_prefix: format!("/registry/{plural}").into(),
             stored_as_json: false,
+            has_opaque_data: false,
             in_etcd: None,
             stored_before: Vec::new(),
             storage_version_hash: Str::default(),
@@ -185,6 +186,12 @@ impl Descriptor {
         self.storage_type_id = kind_type(&self.schema, &storage);
         self.storage = storage;
         self.convert = Some(Arc::new(convert));
+        self
+    }
+
+    /// See [`Descriptor::has_opaque_data`].
+    pub fn with_opaque_data(mut self) -> Self {
+        self.has_opaque_data = true;
         self
     }
 

@@ -48,6 +48,8 @@ pub struct Descriptor {
     pub storage_prefix: Str,
     /// Custom resources are stored as JSON, built-ins as protobuf.
     pub stored_as_json: bool,
+    /// Has data that no schema describes, and that is told apart by its text.
+    pub has_opaque_data: bool,
     /// How kube-apiserver keeps it in etcd where that is otherwise; memory and answers do not know.
     pub in_etcd: Option<InEtcd>,
     /// apiVersions in which other programs and releases have stored objects, and their way into the storage version.
@@ -131,6 +133,9 @@ pub struct Strategy {
     pub reset_fields: &'static [&'static str],
     /// Deleting takes a grace period (pods).
     pub graceful_delete: bool,
+    /// The first delete only marks, by upstream code of the kind's own, which has its own words (namespaces,
+    /// definitions).
+    pub marking_delete: bool,
     /// Objects expire after --event-ttl (events).
     pub expires: bool,
     pub metadata: MetadataRules,
@@ -189,6 +194,7 @@ impl Default for Strategy {
             keep_on_update: &[],
             reset_fields: &[],
             graceful_delete: false,
+            marking_delete: false,
             expires: false,
             metadata: MetadataRules::CHANGES,
         }

@@ -15,6 +15,7 @@ pub const SPEC_AND_STATUS: Strategy = Strategy {
     keep_on_update: &["status"],
     reset_fields: &["status"],
     graceful_delete: false,
+    marking_delete: false,
     expires: false,
     metadata: MetadataRules::CHANGES,
 };

@@ -84,7 +84,14 @@ pub fn propose(attempt: &Attempt) -> Result<Option<Wanted>> {
 }
 
 fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
-    attempt.old_value().map(|old| form::to_served(descriptor, old.clone()))
+    let mut served = attempt.old_value().map(|old| form::to_served(descriptor, old.clone()))?;
+    if descriptor.has_opaque_data {
+        // Upstream writes a document that is patched anew, with its keys in order; opaque data, which is told apart by
+        // its text, may differ then although the patch is about something else.
+        let content = served.entries_mut().filter(|(member, _)| *member != "metadata");
+        content.for_each(|(_, value)| value.unfold());
+    }
+    Some(served)
 }
 
 /// A patched object.

@@ -409,6 +409,9 @@ impl ResourceRequest<'_> {
         let options = ListOptions::parse(self.query, false)?;
         let delete = decode::delete(&self.server.schema, self.query, &self.head.headers, body)?;
         let page = read::list(self.server, &self.route, &options).await?;
+        let mut warnings = Vec::new();
+        self.route.descriptor().hooks.warn_delete(&delete.options, &mut warnings);
+        self.warnings.extend(warnings);
         for object in &page.objects {
             match change(self.server, &self.deletion(&object.meta.name, &delete)).await {
                 Ok(_) => {}

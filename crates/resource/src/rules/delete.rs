@@ -81,24 +81,24 @@ pub fn plan_delete(rules: &Rules, options: &DeleteOptions, old: &Value) -> Resul
 }
 
 fn check_preconditions(rules: &Rules, options: &DeleteOptions, old: &Value) -> Result<()> {
-    let metadata = &old["metadata"];
-    let conflict = |why: &str| {
-        // upstream names the kind where other conflicts name the resource
-        Err(Status::conflict(&rules.descriptor.group, &rules.descriptor.kind, metadata["name"].str(), why))
-    };
-    if let Some(uid) = options.uid.as_ref().filter(|uid| *uid != metadata["uid"].str()) {
-        let stored = metadata["uid"].str();
-        return conflict(&format!(
-            "the UID in the precondition ({uid}) does not match the UID in record ({stored}). The object might have been deleted and then recreated"
-        ));
+    let (descriptor, metadata) = (rules.descriptor, &old["metadata"]);
+    let (name, stored_uid, stored_rv) =
+        (metadata["name"].str(), metadata["uid"].str(), metadata["resourceVersion"].str());
+    let differing = [
+        ("UID", options.uid.as_deref(), stored_uid, "deleted and then recreated"),
+        ("ResourceVersion", options.resource_version.as_deref(), stored_rv, "modified"),
+    ];
+    let found = differing.into_iter().find(|(_, wanted, stored, _)| wanted.is_some_and(|wanted| wanted != *stored));
+    let Some((what, Some(wanted), stored, why)) = found else { return Ok(()) };
+    if rules.strategy.marking_delete {
+        let text = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {stored}");
+        return Err(Status::conflict(&descriptor.group, &descriptor.plural, name, &text));
     }
-    if let Some(rv) = options.resource_version.as_ref().filter(|rv| *rv != metadata["resourceVersion"].str()) {
-        let stored = metadata["resourceVersion"].str();
-        return conflict(&format!(
-            "the ResourceVersion in the precondition ({rv}) does not match the ResourceVersion in record ({stored}). The object might have been modified"
-        ));
-    }
-    Ok(())
+    // upstream names the stored kind where other conflicts name the resource
+    let text = format!(
+        "the {what} in the precondition ({wanted}) does not match the {what} in record ({stored}). The object might have been {why}"
+    );
+    Err(Status::conflict(&descriptor.storage.group, &descriptor.storage.kind, name, &text))
 }
 
 enum Grace {

@@ -34,11 +34,27 @@ pub fn validating_admission_policy_binding(schema: &Arc<Schema>) -> Descriptor {
 fn policy_binding_cells(object: &Value, now: i64) -> Vec<Value> {
     let param = &object["spec"]["paramRef"];
     let text = match (param["name"].str(), param["namespace"].str()) {
-        ("", _) => cells::UNSET.to_string(),
+        ("", _) if param["selector"].is_null() => cells::UNSET.to_string(),
+        ("", _) => selector_text(&param["selector"]),
         (name, "") => format!("*/{name}"),
         (name, namespace) => format!("{namespace}/{name}"),
     };
     vec![cells::name(object), object["spec"]["policyName"].str().into(), text.into(), cells::age(object, now)]
+}
+
+/// A label selector as Go prints the struct.
+fn selector_text(selector: &Value) -> String {
+    let labels = selector["matchLabels"].entries().map(|(key, value)| format!("{key}: {},", value.str()));
+    let expressions = selector["matchExpressions"].items().iter().map(|expression| {
+        let values: Vec<&str> = expression["values"].items().iter().map(Value::str).collect();
+        let (key, operator) = (expression["key"].str(), expression["operator"].str());
+        format!("LabelSelectorRequirement{{Key:{key},Operator:{operator},Values:[{}],}},", values.join(" "))
+    });
+    format!(
+        "&LabelSelector{{MatchLabels:map[string]string{{{}}},MatchExpressions:[]LabelSelectorRequirement{{{}}},}}",
+        labels.collect::<String>(),
+        expressions.collect::<String>()
+    )
 }
 
 struct ValidatingAdmissionPolicyBinding;

@@ -35,7 +35,7 @@ pub fn validating_admission_policy(schema: &Arc<Schema>) -> Descriptor {
     .status(
         Strategy {
             keep_on_update: &["spec"],
-            reset_fields: &["spec"],
+            reset_fields: &["metadata", "spec"],
             metadata: MetadataRules::NONE,
             ..Strategy::default()
         },

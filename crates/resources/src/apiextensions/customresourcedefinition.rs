@@ -4,7 +4,7 @@ use super::rules;
 use crate::rules::webhook_client::SERVICE_PORT_DEFAULT;
 use meta::field::ErrorList;
 use meta::{Value, value};
-use resource::{Context, Descriptor, Generation, Hooks, MetadataRules, NameRule, Strategy};
+use resource::{Context, DefaultGc, Descriptor, Generation, Hooks, MetadataRules, NameRule, Strategy};
 use schema::Schema;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .stored_before("apiextensions.k8s.io/v1beta1", super::v1beta1::to_v1)
         .strategy(Strategy {
             unconditional_update: false,
+            marking_delete: true,
+            default_gc: DefaultGc::Unsupported,
             generation: Generation::Spec,
             name: NameRule::Hooks,
             reset_on_create: &["status"],

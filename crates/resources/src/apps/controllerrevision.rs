@@ -13,6 +13,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
     Descriptor::builtin(schema, "apps", "v1", "ControllerRevision", "controllerrevisions")
         .storage_version_hash("85nkx63pcBU=")
         .columns(COLUMNS, cells)
+        .with_opaque_data()
         .hooks(ControllerRevision)
         .strategy(Strategy { metadata: MetadataRules::WHOLE_AND_CHANGES, ..Strategy::default() })
 }

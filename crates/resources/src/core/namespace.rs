@@ -16,6 +16,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
         .strategy(Strategy {
             delete_returns_object: true,
             name: NameRule::Label,
+            marking_delete: true,
             metadata: MetadataRules::WHOLE_AND_CHANGES,
             reset_on_create: &["status"],
             keep_on_update: &["spec.finalizers", "status"],

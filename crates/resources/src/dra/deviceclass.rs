@@ -23,6 +23,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             metadata: MetadataRules::WHOLE_AND_CHANGES,
             ..Strategy::default()
         })
+        .with_opaque_data()
         .hooks(DeviceClass);
     columns::with(descriptor, |object, now| vec![cells::name(object), cells::age(object, now)])
 }

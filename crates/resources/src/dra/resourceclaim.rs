@@ -20,6 +20,7 @@ pub fn descriptor(schema: &Arc<Schema>) -> Descriptor {
             reset_fields: &["status"],
             ..Strategy::default()
         })
+        .with_opaque_data()
         .hooks(ResourceClaim)
         .status(
             Strategy { keep_on_update: &["spec"], reset_fields: &["metadata", "spec"], ..Strategy::default() },
