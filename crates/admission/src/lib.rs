@@ -104,7 +104,8 @@ pub struct Attributes<'a> {
 
 /// What plugins may ask besides what is stored.
 pub trait Cluster: Send + Sync {
-    /// Whether an authorizer lets a user do something. Those that would have to ask another server do not count.
+    /// Whether an authorizer lets a user do something. While another server has to be asked for that this says no, and whoever
+    /// called the plugin calls it again with the answer.
     fn allows(&self, user: &User, question: &Question) -> bool;
 
     /// The same of a path that names no resource.
