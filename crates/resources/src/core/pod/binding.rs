@@ -19,11 +19,11 @@ impl Action for Binding {
     }
 
     fn object_name(&self, name: &str, body: &Value) -> Result<Str> {
-        validate(body)?;
         let own = body["metadata"]["name"].str();
         if !self.is_legacy && own != name {
             return Err(Status::bad_request("name in URL does not match name in Binding object"));
         }
+        validate(body)?;
         Ok(own.into())
     }
 
