@@ -63,8 +63,10 @@ const SELECT_FIELDS: &[&str] = &[
 const PROXY_VERBS: &[Verb] = &[Verb::Create, Verb::Delete, Verb::Get, Verb::Patch, Verb::Update];
 const STREAM_VERBS: &[Verb] = &[Verb::Create, Verb::Get];
 
-/// Streams to the pod: name, options kind, verbs.
-fn streams(settings: &Settings) -> [(&'static str, &'static str, &'static [Verb], Arc<dyn Connect>); 5] {
+/// A stream to the pod: name, options kind, verbs, where it goes.
+type Streamed = (&'static str, &'static str, &'static [Verb], Arc<dyn Connect>);
+
+fn streams(settings: &Settings) -> [Streamed; 5] {
     let types = &settings.kubelet_address_types;
     let stream = |kind| Arc::new(PodStream { kind, address_types: types.clone() });
     [
