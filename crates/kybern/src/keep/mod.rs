@@ -42,24 +42,25 @@ const PAUSE: Duration = Duration::from_secs(1);
 struct FollowedObject {
     key: String,
     cursor: Option<Cursor>,
-    get: Box<dyn Fn(&Server) -> Option<Value> + Send + Sync>,
+    group: String,
+    plural: String,
+    namespace: String,
+    name: String,
 }
 
 fn followed_object(server: &Server, group: &str, plural: &str, namespace: &str, name: &str) -> FollowedObject {
     let resources = server.registry.load();
     let key = resources.stored(group, plural).map(|endpoint| endpoint.key(namespace, name)).unwrap_or_default();
     let [group, plural, namespace, name] = [group, plural, namespace, name].map(str::to_owned);
-    let get = Box::new(move |server: &Server| {
-        let resources = server.registry.load();
-        StoreReader { resources: &resources, store: &server.store }.get(&group, &plural, &namespace, &name)
-    });
     let cursor = server.store.watch(&key, server.store.revision()).ok();
-    FollowedObject { key, cursor, get }
+    FollowedObject { key, cursor, group, plural, namespace, name }
 }
 
 impl FollowedObject {
     fn get(&self, server: &Server) -> Option<Value> {
-        (self.get)(server)
+        let resources = server.registry.load();
+        let reader = StoreReader { resources: &resources, store: &server.store };
+        reader.get(&self.group, &self.plural, &self.namespace, &self.name)
     }
 
     /// Returns after a change since it was followed or since the last return; sometimes without one.
