@@ -29,7 +29,7 @@ impl Plugin for PodTopologyLabels {
         let Some(node) = attributes.ctx.reader.get("", "nodes", "", node) else { return Ok(()) };
         for label in LABELS {
             if let Some(value) = node["metadata"]["labels"].get(label) {
-                object.entry("metadata").entry("labels").set(*label, value);
+                object.entry("metadata").entry("labels").set(label, value);
             }
         }
         Ok(())

@@ -113,9 +113,9 @@ impl Admission<'_> {
         }));
         let arrived = arrived.await;
         let judged = self.see(notes, |sees| asked.take(sees, arrived));
-        let settled = judged.into_iter().map(|(hook, judged)| self.settle(&hook, "validating", began, judged));
         // All of them count, and the first refusal is the answer.
-        settled.fold(Ok(()), |first, one| first.and(one))
+        let settled = judged.into_iter().map(|(hook, judged)| self.settle(&hook, "validating", began, judged));
+        settled.collect::<Vec<Result<()>>>().into_iter().collect()
     }
 
     async fn ask_about_images(&self, notes: &mut Notes, policy: &ImagePolicy, pod: &Value) -> Result<()> {
