@@ -298,8 +298,8 @@ fn write_partial_tree(object: &Value, gvk: &Gvk, out: &mut Vec<u8>) {
     }
 }
 
-/// What a write left: from the bytes that were stored, where these are the served version's. The text that watches show is
-/// made once, by whoever comes first.
+/// What a write left: the text that watches show where one has made it, else from the bytes that were stored, where these are
+/// the served version's.
 pub fn outcome(form: &Form, descriptor: &Arc<Descriptor>, outcome: Outcome) -> Result<Vec<u8>> {
     let Outcome { object: tree, written, deleted, .. } = outcome;
     let Some(written) = written else { return Ok(object(form, descriptor, tree)) };
@@ -315,17 +315,11 @@ pub fn outcome(form: &Form, descriptor: &Arc<Descriptor>, outcome: Outcome) -> R
         false if written.revision == written.create_revision => Event::Added,
         false => Event::Modified,
     };
-    let mut made = None;
-    let frame = written.encoded(descriptor, event.form(Format::Json), |_| {
-        let text = encode();
-        let frame = text.as_ref().map(|text| event.frame(Format::Json, text)).unwrap_or_default();
-        made = Some(text);
-        frame
-    });
-    match (made, codec::object_in_frame(&frame)) {
-        (Some(text), _) => text,
-        (None, Some(text)) => Ok([text, b"\n"].concat()),
-        (None, None) => stored(form, descriptor, &written),
+    // Nothing is kept for watchers who may not exist.
+    let frame = written.encoded_before(descriptor, event.form(Format::Json));
+    match frame.as_deref().and_then(codec::object_in_frame) {
+        Some(text) => Ok([text, b"\n"].concat()),
+        None => encode(),
     }
 }
 
