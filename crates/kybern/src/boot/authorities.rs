@@ -60,7 +60,7 @@ fn plan(stored: &Value, own: &Authorities, now_seconds: i64) -> Option<Value> {
             all.extend(names.iter().filter(|name| !all.contains(name)).cloned().collect::<Vec<_>>());
             if *key != UID_HEADERS || !all.is_empty() {
                 let list: Vec<Value> = all.into_iter().map(Value::from).collect();
-                data.set(*key, String::from_utf8_lossy(&meta::json::to_vec(&Value::from(list))).into_owned());
+                data.set(key, String::from_utf8_lossy(&meta::json::to_vec(&Value::from(list))).into_owned());
             }
         }
     }
