@@ -196,10 +196,12 @@ fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/wire/roundtrip")
 }
 
-/// A tree as kube-apiserver's bytes have it, without what a server sets.
+/// A tree as kube-apiserver's bytes have it, with the defaults that are given on reading, without what a server sets.
 fn stored_tree(descriptor: &resource::Descriptor, bytes: &[u8]) -> Value {
     let decoded = codec::decode_protobuf(&descriptor.schema, descriptor.storage_type_id, bytes);
     let mut tree = decoded.unwrap_or_else(|why| panic!("{}: {}", descriptor.kind, why.text)).value;
+    descriptor.hooks.default(&mut tree);
+    let _ = codec::canonicalise_stored(&descriptor.schema, descriptor.storage_type_id, &mut tree);
     let metadata = tree.entry("metadata");
     metadata.remove("resourceVersion");
     metadata.remove("selfLink");
