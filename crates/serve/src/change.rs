@@ -84,14 +84,29 @@ pub fn propose(attempt: &Attempt) -> Result<Option<Wanted>> {
 }
 
 fn old_served(attempt: &Attempt, descriptor: &Descriptor) -> Option<Value> {
-    let mut served = attempt.old_value().map(|old| form::to_served(descriptor, old.clone()))?;
+    attempt.old_value().map(|old| form::to_served(descriptor, old.clone()))
+}
+
+/// Upstream writes a document that is patched anew, with its keys in order; opaque data, which is told apart by its
+/// text, may differ then although the patch is about something else.
+fn rewrite_opaque(descriptor: &Descriptor, served: &mut Value) {
     if descriptor.has_opaque_data {
-        // Upstream writes a document that is patched anew, with its keys in order; opaque data, which is told apart by
-        // its text, may differ then although the patch is about something else.
         let content = served.entries_mut().filter(|(member, _)| *member != "metadata");
         content.for_each(|(_, value)| value.unfold());
     }
-    Some(served)
+}
+
+/// Whether objects differ at most in who manages what.
+fn is_same_but_managers(a: &Value, b: &Value) -> bool {
+    let member = |object: &Value, name: &str| match name {
+        "metadata" => {
+            let mut metadata = object["metadata"].clone();
+            metadata.remove("managedFields");
+            metadata
+        }
+        name => object[name].clone(),
+    };
+    a.entries().len() == b.entries().len() && a.entries().all(|(name, _)| member(a, name) == member(b, name))
 }
 
 /// A patched object.
@@ -104,7 +119,8 @@ pub struct Patched {
 
 /// The patched object in the storage version.
 fn apply_patch(attempt: &Attempt, descriptor: &Descriptor, patch: &Patch) -> Result<Patched> {
-    let document = old_served(attempt, descriptor).unwrap_or_default();
+    let mut document = old_served(attempt, descriptor).unwrap_or_default();
+    rewrite_opaque(descriptor, &mut document);
     let mut patched = patched(attempt, patch, &descriptor.schema, descriptor.type_id, document)?;
     rules::ensure_namespace(descriptor, &attempt.write.route.info.namespace, &mut patched.object)?;
     decode::check_name(&attempt.write.route.info, &patched.object)?;
@@ -159,11 +175,20 @@ fn patch_rejected(shown: &str, why: &str) -> Status {
 }
 
 fn apply(attempt: &Attempt, descriptor: &Descriptor, applied: &Value) -> Result<Wanted> {
-    let live = old_served(attempt, descriptor);
+    let mut live = old_served(attempt, descriptor);
+    let kept = live.as_ref().filter(|_| descriptor.has_opaque_data).cloned();
+    live.iter_mut().for_each(|live| rewrite_opaque(descriptor, live));
     let write = attempt.write;
     let force = write.options.force.unwrap_or(false);
     let (merged, aside) = recorder(attempt).with_target(|target| {
         let mut merged = managed::apply(target, live.as_ref(), applied, &write.manager, force)?;
+        // what changes nothing gives upstream the stored object back
+        if let Some(kept) = &kept
+            && is_same_but_managers(kept, &merged)
+        {
+            let content = kept.entries().filter(|(member, _)| *member != "metadata");
+            content.for_each(|(member, value)| merged.set(member, value));
+        }
         let aside = codec::set_aside(&descriptor.schema, descriptor.type_id, &mut merged);
         if !descriptor.stored_as_json {
             managed::check_readable(target, applied, &merged)?;

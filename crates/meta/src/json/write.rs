@@ -48,7 +48,16 @@ pub fn write(value: &Value, out: &mut Vec<u8>) {
             }
             out.push(b'}');
         }
-        Value::Raw(raw) => out.extend_from_slice(raw.text().as_bytes()),
+        Value::Raw(raw) => write_raw(raw.text(), out),
+    }
+}
+
+/// Raw text may have spaces, which its sender wrote; most has none, which is found faster than text is written anew.
+fn write_raw(text: &str, out: &mut Vec<u8>) {
+    if text.bytes().any(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')) {
+        compact(text.as_bytes(), out);
+    } else {
+        out.extend_from_slice(text.as_bytes());
     }
 }
 
