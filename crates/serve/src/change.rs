@@ -98,15 +98,12 @@ fn rewrite_opaque(descriptor: &Descriptor, served: &mut Value) {
 
 /// Whether objects differ at most in who manages what.
 fn is_same_but_managers(a: &Value, b: &Value) -> bool {
-    let member = |object: &Value, name: &str| match name {
-        "metadata" => {
-            let mut metadata = object["metadata"].clone();
-            metadata.remove("managedFields");
-            metadata
-        }
-        name => object[name].clone(),
+    let without_managers = |object: &Value| {
+        let mut object = object.clone();
+        object.entry("metadata").remove("managedFields");
+        object
     };
-    a.entries().len() == b.entries().len() && a.entries().all(|(name, _)| member(a, name) == member(b, name))
+    without_managers(a) == without_managers(b)
 }
 
 /// A patched object.

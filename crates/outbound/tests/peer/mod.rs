@@ -49,7 +49,7 @@ impl Peer {
     }
 
     /// With a certificate that it has signed itself, as an authority.
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "not every test has such a peer")]
     pub async fn start_self_signed(handler: impl Fn(Request<Bytes>) -> Answered + Send + Sync + 'static) -> Peer {
         let mut params = CertificateParams::new(names()).expect("parameters");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

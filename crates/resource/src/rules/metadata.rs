@@ -182,15 +182,18 @@ fn validate_finalizers(finalizers: &Value, path: &Path, errs: &mut ErrorList) {
     }
 }
 
-/// What upstream's core validation asks of finalizers besides: a domain, or one of three names.
+/// What upstream's core validation asks of an object's finalizers besides.
 pub fn validate_standard_finalizers(object: &Value, errs: &mut ErrorList) {
     let path = Path::new("metadata").child("finalizers");
     for (i, finalizer) in object["metadata"]["finalizers"].items().iter().enumerate() {
-        let name = finalizer.str();
-        if !name.contains('/') && !["kubernetes", ORPHAN, FOREGROUND].contains(&name) {
-            let why = "name is neither a standard finalizer name nor is it fully qualified";
-            errs.invalid(&path.index(i), name, why);
-        }
+        validate_standard_finalizer(finalizer.str(), &path.index(i), errs);
+    }
+}
+
+/// A finalizer has a domain, or is one of three names.
+pub fn validate_standard_finalizer(name: &str, path: &Path, errs: &mut ErrorList) {
+    if !name.contains('/') && !["kubernetes", ORPHAN, FOREGROUND].contains(&name) {
+        errs.invalid(path, name, "name is neither a standard finalizer name nor is it fully qualified");
     }
 }
 

@@ -14,6 +14,7 @@ pub use equality::semantically_equal;
 pub use generated_name::generate_name;
 pub use metadata::{
     check_name, validate_annotations, validate_field_manager, validate_metadata, validate_metadata_update,
+    validate_standard_finalizer,
 };
 pub use update::{prepare_update, validate_update};
 
